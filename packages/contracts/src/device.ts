@@ -1,0 +1,53 @@
+/** A level-triggered interrupt line, seen from the device that drives it. Setting the same level twice is free. */
+export interface InterruptLine {
+  set(level: boolean): void;
+}
+
+/**
+ * A section of saved state: the bytes of one proto message (see `@polyvisor/proto`, `defineState`).
+ * `type` is the message's full name, `version` the writer's version of it.
+ */
+export interface StateSection {
+  readonly type: string;
+  readonly version: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * What every device model is, wherever it runs. Register handlers are synchronous by contract;
+ * work that waits (disk, network) goes on in the background and ends with an interrupt.
+ */
+export interface Device {
+  /** Unique in its machine, e.g. `serial0`; keys its saved state. */
+  readonly name: string;
+  /** Back to power-on state; requests in flight are dropped and never complete. */
+  reset(): void;
+  /** State as the hardware has it. Call only while quiesced. */
+  save(): StateSection;
+  /**
+   * Takes over a saved state through the same checks that a guest's writes meet.
+   * @throws PolyvisorError `corrupt` when a value is outside what the hardware can hold; the device is then as after reset.
+   */
+  load(section: StateSection): void;
+  /** Starts no new work and resolves once no request is in flight. */
+  quiesce(): Promise<void>;
+  /** Takes up work again; looks at everything that the guest rang for meanwhile. */
+  resume(): void;
+  /** Releases host resources (files, sockets). Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A device that answers register accesses at an offset within its window. */
+export interface MmioDevice extends Device {
+  /** Bytes of address space that it answers in. */
+  readonly size: number;
+  /** Value of `width` bytes (1, 2 or 4; the bus splits 8) at `offset`, unsigned. Unknown registers read 0. */
+  read(offset: number, width: number): number;
+  /** `value` is unsigned and fits `width`. Unknown registers ignore writes. */
+  write(offset: number, width: number, value: number): void;
+  /**
+   * Whether a write to `offset` may be posted (the vCPU goes on without waiting). Absent: none may.
+   * Writes that can lower an interrupt line must not be posted.
+   */
+  posted?(offset: number): boolean;
+}

@@ -1,0 +1,6 @@
+export * from './accelerator.ts';
+export * from './clock.ts';
+export * from './device.ts';
+export * from './errors.ts';
+export * from './log.ts';
+export * from './memory.ts';

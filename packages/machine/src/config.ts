@@ -1,0 +1,123 @@
+import type { Logger } from '@polyvisor/contracts';
+
+/** Which tiers of the translator run guest code; `lockstep` runs both and stops at the first difference. */
+export type TcgTier = 'auto' | 'interpreter' | 'translator' | 'lockstep';
+
+export interface TcgConfig {
+  readonly kind: 'tcg';
+  readonly tier: TcgTier;
+  /** Deterministic mode: guest time advances with executed instructions, one vCPU, no outside input. */
+  readonly icount: boolean;
+}
+
+/** `builtin` serves the SBI inside the emulator; `file` is an OpenSBI-like image (fw_dynamic or fw_jump); `none` enters the kernel in M-mode. */
+export type FirmwareConfig =
+  | { readonly kind: 'builtin' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'file'; readonly path: string };
+
+/** Where a character device's bytes go to and come from. */
+export interface CharBackend {
+  /** Bytes from the guest. The array is only valid during the call. */
+  write(bytes: Uint8Array): void;
+  /** Registers the receiver of bytes for the guest; it returns how many it took, and calls `resume` once it can take more. */
+  onInput(receive: (bytes: Uint8Array) => number): void;
+  /** The guest can take input again. */
+  resume(): void;
+  close(): void;
+}
+
+export interface DiskConfig {
+  readonly path: string;
+  readonly format: 'raw';
+  readonly readOnly: boolean;
+  readonly serial?: string;
+}
+
+export interface PortForward {
+  readonly protocol: 'tcp' | 'udp';
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  /** Absent: the guest's DHCP address. */
+  readonly guestAddress?: string;
+  readonly guestPort: number;
+}
+
+export interface NetConfig {
+  readonly kind: 'user';
+  readonly mac?: string;
+  readonly forwards: readonly PortForward[];
+  /** Whether the guest may reach the host's own loopback through the gateway's address. */
+  readonly hostLoopback: boolean;
+  /** No traffic to the outside at all (forwards still work). */
+  readonly restrict: boolean;
+}
+
+/** A host folder that the guest mounts by `tag` over 9P2000.L. */
+export interface ShareConfig {
+  readonly tag: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+/** A port of the virtio console device. Port 0 of the list is the one Linux calls hvc0. */
+export interface ConsolePortConfig {
+  readonly name?: string;
+  readonly backend: CharBackend;
+}
+
+/** Everything that {@link createMachine} needs; paths are checked there, all sizes in bytes. */
+export interface MachineConfig {
+  readonly board: 'riscv-virt';
+  readonly name: string;
+  readonly memory: number;
+  /** 1 to 8. */
+  readonly cpus: number;
+  readonly accel: TcgConfig;
+  readonly firmware: FirmwareConfig;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly serial: CharBackend;
+  readonly consolePorts: readonly ConsolePortConfig[];
+  readonly disks: readonly DiskConfig[];
+  readonly nets: readonly NetConfig[];
+  readonly shares: readonly ShareConfig[];
+  readonly rng: boolean;
+  readonly balloon: boolean;
+  /** A guest's reboot ends the machine instead of starting it again. */
+  readonly noReboot: boolean;
+  readonly logger: Logger;
+}
+
+/** How a machine ended. `status` is what a guest passed to the test finisher or SBI SRST, 0 for a clean power-off. */
+export type MachineEnd =
+  | { readonly kind: 'power-off'; readonly status: number }
+  | { readonly kind: 'reboot' }
+  | { readonly kind: 'failure'; readonly error: Error }
+  | { readonly kind: 'stopped' };
+
+/** Figures about a running machine, for `--stats` and tests. */
+export interface MachineStats {
+  readonly instructions: number;
+  readonly startedMs: number;
+  readonly [name: string]: number;
+}
+
+/** A built machine. Made by `createMachine(config)`; starts no vCPU until {@link start}. */
+export interface Machine {
+  start(): void;
+  /** Resolves once, when the machine has ended and its vCPUs stand still. */
+  readonly ended: Promise<MachineEnd>;
+  /** Ends it now, as if the plug were pulled. */
+  stop(): void;
+  /** Asks the guest for a reset: vCPUs and devices to power-on state, kernel loaded again. */
+  reset(): void;
+  pause(): Promise<void>;
+  resume(): void;
+  /** Asks the guest to give back memory; needs `balloon`. */
+  balloon(targetBytes: number): void;
+  stats(): MachineStats;
+  /** Releases threads, files and sockets. Idempotent. */
+  close(): Promise<void>;
+}
