@@ -1,1 +1,2 @@
-export {};
+export * from './accelerated.ts';
+export * from './config.ts';
