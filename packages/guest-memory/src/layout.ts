@@ -8,7 +8,7 @@ export interface BackedRegion {
   readonly size: number;
   /** Offset in the backing buffer, page-aligned. */
   readonly offset: number;
-  /** ROM: the guest can't write it; `locate` still finds it for reading. */
+  /** ROM: neither the guest nor a device can write it, and `locate` doesn't find it. */
   readonly readOnly: boolean;
 }
 
@@ -31,4 +31,5 @@ export interface GuestMemoryLayout {
 
 /** Bytes of a page, the granule of flags and of the dirty log. */
 export const PAGE_SIZE = 4096;
+/** log2 of {@link PAGE_SIZE}. */
 export const PAGE_SHIFT = 12;

@@ -1,6 +1,7 @@
 /**
  * Bits of a page's flag byte, in shared memory. Every writer of guest memory honours them: vCPU threads,
- * devices in process, and later devices in other processes. All changes are `Atomics` operations on the byte.
+ * devices in process, and later devices in other processes. All changes are `Atomics` operations on the byte, and each transition is one
+ * compare-exchange (CLEAN to DIRTY by a writer, DIRTY to CLEAN by the harvester).
  */
 
 /** Translations of code in this page exist: whoever writes it must see {@link FLAG_STALE} set and announce it. */
@@ -24,5 +25,7 @@ export const COUNTER_STALE = 0;
 export const COUNTER_LOGGING = 1;
 /** Index in the counters: harvests so far; a cached write permission (TLB) from an older harvest must not be used. */
 export const COUNTER_HARVESTS = 2;
+/** Index in the counters: never changes; an `Atomics.add` of 0 to it orders a data write before a flag read. */
+export const COUNTER_FENCE = 3;
 /** Words in the counters array. */
 export const COUNTER_WORDS = 4;
