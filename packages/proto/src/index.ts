@@ -1,1 +1,13 @@
-export {};
+export { defineState } from './define-state.ts';
+export type { DecodeOptions, EncodeOptions, StateSchema } from './define-state.ts';
+export { integerRange, isInteger } from './state-field.ts';
+export type {
+  BigintType,
+  IntegerArray,
+  LiveObject,
+  LiveValue,
+  NumberType,
+  StateField,
+} from './state-field.ts';
+export { stateVersion } from './state-version.ts';
+export { WireReader, WireType, WireWriter } from './wire.ts';

@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+
+/** The parts of a FileDescriptorSet in protobuf's JSON form that the generator reads. */
+export interface FileDescriptor {
+  readonly name: string;
+  readonly package: string;
+  readonly dependency?: readonly string[];
+  readonly messageType?: readonly MessageDescriptor[];
+  readonly sourceCodeInfo?: { readonly location?: readonly Location[] };
+}
+
+export interface MessageDescriptor {
+  readonly name: string;
+  readonly field?: readonly FieldDescriptor[];
+  readonly nestedType?: readonly MessageDescriptor[];
+  readonly enumType?: readonly unknown[];
+}
+
+export interface FieldDescriptor {
+  readonly name: string;
+  readonly jsonName: string;
+  readonly number: number;
+  readonly label: 'LABEL_OPTIONAL' | 'LABEL_REPEATED' | 'LABEL_REQUIRED';
+  readonly type: string;
+  readonly typeName?: string;
+  readonly proto3Optional?: boolean;
+  readonly oneofIndex?: number;
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+interface Location {
+  readonly path?: readonly number[];
+  readonly leadingComments?: string;
+}
+
+/** Compiles `proto/` with buf: 64-bit options come out as strings, so that none is rounded. */
+export function readDescriptors(workspaceRoot: string): readonly FileDescriptor[] {
+  const buf = join(workspaceRoot, 'node_modules/.bin/buf');
+  const json = execFileSync(buf, ['build', '--as-file-descriptor-set', '-o', '-#format=json'], {
+    cwd: join(workspaceRoot, 'proto'),
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  return (JSON.parse(json) as { file: FileDescriptor[] }).file;
+}
+
+/** The comment above an element; `path` is descriptor.proto's (message 4, field 2). */
+export function commentAt(file: FileDescriptor, path: readonly number[]): string {
+  const wanted = path.join('.');
+  const found = file.sourceCodeInfo?.location?.find((location) => location.path?.join('.') === wanted);
+  return (found?.leadingComments ?? '').trim();
+}
