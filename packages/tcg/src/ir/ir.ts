@@ -1,0 +1,140 @@
+import type { Op, ValueType } from './ops.ts';
+
+/**
+ * A file of guest registers of one type, laid out in the vCPU block as an array:
+ * register `i` lives at `offset + i * stride`.
+ */
+export interface RegisterFile {
+  readonly name: string;
+  readonly type: 'i32' | 'i64';
+  /** Bytes from the start of the vCPU block. */
+  readonly offset: number;
+  readonly count: number;
+  /** Bytes between registers; at least the type's size. */
+  readonly stride: number;
+  /** Register that always reads 0 and drops writes (RISC-V x0), if there is one. Its memory stays 0. */
+  readonly zero?: number;
+  /** Index one past the last register: where the interpreter sends writes to {@link zero}. */
+  readonly sink?: number;
+}
+
+/** Fields of a predecoded record (16 bytes): see `interpreter/record.ts`. */
+export type RecordField = 'a' | 'b' | 'c' | 'imm' | 'low' | 'high';
+
+/** Which register: a fixed one, or (interpreter) the one that a record field names. */
+export type RegisterIndex = number | RecordField;
+
+export interface RegisterRef {
+  readonly file: RegisterFile;
+  readonly index: RegisterIndex;
+}
+
+export type RmwOp = 'xchg' | 'add' | 'and' | 'or' | 'xor' | 'min_s' | 'max_s' | 'min_u' | 'max_u';
+
+/** How guest memory is accessed. */
+export interface MemoryAccess {
+  /** Bytes: 1, 2, 4 or 8. */
+  readonly width: 1 | 2 | 4 | 8;
+  /** Whether a narrow load is sign-extended to the operation's type. */
+  readonly signed: boolean;
+  readonly bigEndian: boolean;
+  readonly addressType: 'i32' | 'i64';
+  /**
+   * `any`: every address works (page-crossing goes to the slow path);
+   * `slow`: a misaligned address goes to the slow path, which decides; `fault`: it faults (atomics).
+   */
+  readonly alignment: 'any' | 'slow' | 'fault';
+  /** For atomic_rmw. */
+  readonly rmw?: RmwOp;
+}
+
+/** A function outside translated code that IR can call. */
+export interface HelperDef {
+  /** Import name; unique per front end. */
+  readonly name: string;
+  /** Which linked module exports it: `softfloat`, `isa`, `softmmu`, `host`. */
+  readonly module: string;
+  readonly params: readonly ValueType[];
+  readonly result: ValueType | null;
+  /**
+   * `pure`: a function of its arguments and of constants; may be removed.
+   * `state`: reads or writes the vCPU block's fields other than guest registers (flags, CSRs).
+   * `registers`: also guest registers, in the vCPU block: they are written back before and read again after.
+   */
+  readonly effect: 'pure' | 'state' | 'registers';
+  /** May raise: sets `fault` in the vCPU block instead of giving a result; the caller leaves at this instruction's pc. */
+  readonly mayFault: boolean;
+  /** Always raises: code after it is not reached. */
+  readonly noReturn: boolean;
+}
+
+/** Index of the instruction that made the value, within its block. */
+export type Value = number;
+
+/** One IR instruction. Which of the optional parts are present follows from {@link op}. */
+export interface Inst {
+  readonly op: Op;
+  /** Operation type: see the op table. */
+  readonly type: ValueType;
+  readonly args: readonly Value[];
+  readonly imm?: bigint;
+  readonly field?: RecordField;
+  readonly reg?: RegisterRef;
+  readonly offset?: number;
+  readonly width?: number;
+  readonly mem?: MemoryAccess;
+  readonly helper?: HelperDef;
+  /** For `leave`: how. */
+  readonly leave?: Terminator;
+}
+
+/**
+ * Where control goes: a pc known when the block is built (`bigint`: absolute), or (interpreter) the
+ * instruction's own pc plus a record field.
+ */
+export type Target = bigint | { readonly relative: RecordField } | 'next';
+
+/** Bits of the mode word that change with a transfer of control. */
+export interface ModeChange {
+  readonly set: number;
+  readonly clear: number;
+}
+
+/** How a block ends. */
+export type Terminator =
+  /** Falls or jumps to a known place. */
+  | { readonly kind: 'goto'; readonly target: Target; readonly mode?: ModeChange }
+  | { readonly kind: 'branch'; readonly condition: Value; readonly taken: Target; readonly notTaken: Target }
+  /** A guest call to a known place: the return address is `next`. */
+  | { readonly kind: 'call'; readonly target: Target }
+  /** Computed transfer; `hint` tells what the guest means by it. The pc value has the guest's address type. */
+  | { readonly kind: 'indirect'; readonly pc: Value; readonly hint: 'jump' | 'call' | 'return'; readonly mode?: ModeChange }
+  /**
+   * Back to the dispatcher at the next instruction (or at a pc that a helper has put into the vCPU block):
+   * the mode word, mappings or interrupts may have changed. `unwind` also ends every enclosing guest call.
+   */
+  | { readonly kind: 'exit'; readonly pc: 'next' | 'env' }
+  /** Not reached: a `noReturn` helper came before. */
+  | { readonly kind: 'unreachable' };
+
+/** A straight run of guest instructions (or, in the interpreter, one instruction's handler). */
+export interface Block {
+  /** Guest pc of its first instruction; 0 in the interpreter. */
+  readonly pc: bigint;
+  /** Mode word that it was translated for. */
+  readonly mode: number;
+  insts: Inst[];
+  terminator: Terminator;
+  /** Guest instructions in it. */
+  instructions: number;
+}
+
+/** A set of blocks translated together, entered at `entry` only. Edges are targets that name another block's pc (and mode). */
+export interface Region {
+  readonly entry: bigint;
+  readonly mode: number;
+  /** By pc, entry first. */
+  readonly blocks: Map<bigint, Block>;
+  /** Guest pages (virtual page number -> physical page number) that its code was read from. */
+  readonly pages: Map<bigint, number>;
+}
