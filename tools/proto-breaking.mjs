@@ -1,21 +1,46 @@
 // Refuses a change of proto/ that would break a peer of the version before.
-// The version before is $POLYVISOR_PROTO_BASE, else the last commit's parent.
+// The version before is $POLYVISOR_PROTO_BASE, else the latest release's tag (v*), else the commit before the
+// last change of proto/.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
 
-const git = (...args) => execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+const before = '.cache/proto-before';
+const base = process.env.POLYVISOR_PROTO_BASE ?? latestRelease() ?? beforeLastChange();
 
-const base = process.env.POLYVISOR_PROTO_BASE ?? 'HEAD~1';
-let commit;
-try {
-  commit = git('rev-parse', '--verify', '--quiet', `${base}^{commit}`);
-  if (git('ls-tree', '-d', '--name-only', commit, 'proto') === '') throw new Error('no proto folder there');
-} catch {
-  console.log(`proto:breaking SKIPPED: there is no earlier version to compare with (${base} has no proto/)`);
+if (base === undefined || git('ls-tree', '-d', '--name-only', base, 'proto') !== 'proto') {
+  console.log('proto:breaking SKIPPED: git holds no earlier proto/ to compare with');
   process.exit(0);
 }
-const result = spawnSync('../node_modules/.bin/buf', ['breaking', '--against', `../.git#ref=${commit},subdir=proto`], {
+rmSync(before, { recursive: true, force: true });
+mkdirSync(before, { recursive: true });
+const archive = execFileSync('git', ['archive', '--format=tar', base, 'proto'], { maxBuffer: 1 << 28 });
+execFileSync('tar', ['-x', '-C', before], { input: archive });
+const { status } = spawnSync('../node_modules/.bin/buf', ['breaking', '--against', `../${before}/proto`], {
   cwd: 'proto',
   stdio: 'inherit',
 });
-if (result.status === 0) console.log(`proto:breaking: nothing breaks ${commit.slice(0, 12)}`);
-process.exit(result.status ?? 1);
+if (status === 0) console.log(`proto:breaking: nothing breaks ${base.slice(0, 12)}`);
+else
+  console.error(
+    `proto:breaking: a peer or a saved state of ${base.slice(0, 12)} would no longer be understood`,
+  );
+process.exit(status ?? 1);
+
+function latestRelease() {
+  return git('tag', '--list', 'v*', '--sort=-version:refname')?.split('\n')[0] || undefined;
+}
+
+function beforeLastChange() {
+  if (git('status', '--porcelain', '--', 'proto')) return git('rev-parse', 'HEAD');
+  const last = git('log', '-1', '--format=%H', '--', 'proto');
+  return last ? git('rev-parse', '--verify', '--quiet', `${last}^{commit}~1`) : undefined;
+}
+
+/** What git prints, or undefined where it refuses (no repository, no such commit). */
+function git(...args) {
+  try {
+    return execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return undefined;
+  }
+}

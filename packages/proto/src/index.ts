@@ -11,3 +11,4 @@ export type {
 } from './state-field.ts';
 export { stateVersion } from './state-version.ts';
 export { WireReader, WireType, WireWriter } from './wire.ts';
+export { loadSection, saveSection } from './state-section.ts';

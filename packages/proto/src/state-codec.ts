@@ -156,6 +156,9 @@ function encodeScalar(writer: WireWriter, field: StateField, value: LiveValue, a
       return;
     case 'fixed64':
       writer.fixed64(value as bigint);
+      return;
+    default:
+      throw failure('internal', at, `${field.type} is no scalar`);
   }
 }
 

@@ -27,6 +27,8 @@ export interface SerialState {
   thrInterruptPending: boolean;
   /** Character timeout interrupt is pending: bytes below the trigger level were left unread. */
   timeoutInterruptPending: boolean;
+  /** Bytes that wait for room in the backend, oldest first. */
+  txFifo: Uint8Array;
 }
 
 export const serialState = defineState<SerialState>('polyvisor.device.v1.SerialState', [
@@ -42,4 +44,5 @@ export const serialState = defineState<SerialState>('polyvisor.device.v1.SerialS
   { name: 'rxFifo', number: 10, type: 'bytes', since: 1, limit: 16 },
   { name: 'thrInterruptPending', number: 11, type: 'bool', reset: false, since: 1 },
   { name: 'timeoutInterruptPending', number: 12, type: 'bool', reset: false, since: 1 },
+  { name: 'txFifo', number: 13, type: 'bytes', since: 1, limit: 16 },
 ]);

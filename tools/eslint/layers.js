@@ -1,0 +1,38 @@
+// Who may import whom. Imports go down only; `beside` names the exceptions within one layer.
+// `side`: CPU-side and IO-side packages never import each other, since they may run on two machines.
+// `browser`: nothing of Node at the main entry; what needs Node stands in src/node/ (exported as `./node`).
+
+/** @typedef {{ layer: number, side?: 'cpu' | 'io', browser: boolean, beside?: readonly string[], npm?: readonly string[] }} Row */
+
+/** @type {Readonly<Record<string, Row>>} */
+export const layers = {
+  contracts: { layer: 0, browser: true },
+  proto: { layer: 0, browser: true, beside: ['contracts'] },
+
+  'guest-memory': { layer: 1, browser: true },
+  tcg: { layer: 1, side: 'cpu', browser: true },
+  softfloat: { layer: 1, side: 'cpu', browser: true },
+  clock: { layer: 1, browser: true },
+
+  irqchip: { layer: 2, side: 'cpu', browser: true },
+  'isa-riscv': { layer: 2, side: 'cpu', browser: true },
+  virtio: { layer: 2, side: 'io', browser: true },
+  devices: { layer: 2, side: 'io', browser: true },
+  block: { layer: 2, side: 'io', browser: true },
+  net: { layer: 2, side: 'io', browser: true },
+
+  'accel-tcg': { layer: 3, side: 'cpu', browser: false },
+  machine: { layer: 4, browser: false },
+  monitor: { layer: 4, browser: false },
+};
+
+/** npm packages that only one package may import, and why. */
+export const onlyFrom = {
+  protobufjs: ['proto', 'one copy of the codec, behind one package'],
+};
+
+/** Layer of everything under apps/. */
+export const appLayer = 5;
+
+/** Holds compliance suites and fakes: imported by tests, may import whatever stands below the boards. */
+export const testkit = { name: 'testkit', layer: 4 };
