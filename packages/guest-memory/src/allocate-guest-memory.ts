@@ -26,7 +26,10 @@ export function allocateGuestMemory(regions: readonly MemoryRegion[]): GuestMemo
 }
 
 /** Guest memory of one RAM region, for tests of devices: `createTestGuestMemory({ size: 0x10000 })` starts at 0x80000000. */
-export function createTestGuestMemory(options: { readonly size: number; readonly gpa?: number }): BackedGuestMemory {
+export function createTestGuestMemory(options: {
+  readonly size: number;
+  readonly gpa?: number;
+}): BackedGuestMemory {
   const { size, gpa = 0x8000_0000 } = options;
   return createGuestMemory(allocateGuestMemory([{ gpa, size, readOnly: false }]));
 }

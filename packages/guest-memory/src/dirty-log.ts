@@ -56,7 +56,12 @@ export function createDirtyLog(layout: GuestMemoryLayout): DirtyLog {
   };
 }
 
-function harvestRegion(flags: Uint8Array, flagsFirstPage: number, region: BackedRegion, into: DirtyRange[]): number {
+function harvestRegion(
+  flags: Uint8Array,
+  flagsFirstPage: number,
+  region: BackedRegion,
+  into: DirtyRange[],
+): number {
   const first = region.offset / PAGE_SIZE - flagsFirstPage;
   const pages = region.size / PAGE_SIZE;
   let dirty = 0;

@@ -52,7 +52,11 @@ describe('locate', () => {
     const layout = allocateGuestMemory([{ gpa: RAM, size: 0x2000, readOnly: false }]);
     const region = layout.regions[0];
     if (region === undefined) throw new Error('no region');
-    for (const bad of [{ ...region, size: 0x3000 }, { ...region, gpa: RAM + 1 }, { ...region, offset: 0x1000 }]) {
+    for (const bad of [
+      { ...region, size: 0x3000 },
+      { ...region, gpa: RAM + 1 },
+      { ...region, offset: 0x1000 },
+    ]) {
       expect(() => createGuestMemory({ ...layout, regions: [bad] })).toThrow('bad guest memory layout');
     }
     expect(() => createGuestMemory({ ...layout, regions: [region, region] })).toThrow('overlaps');
@@ -63,7 +67,9 @@ describe('wrote', () => {
   test('announces overwritten code once per write', () => {
     const layout = allocateGuestMemory([{ gpa: RAM, size: 0x4000, readOnly: false }]);
     const announced: [number, number][] = [];
-    const memory = createGuestMemory(layout, { onCodeWrite: (offset, length) => announced.push([offset, length]) });
+    const memory = createGuestMemory(layout, {
+      onCodeWrite: (offset, length) => announced.push([offset, length]),
+    });
     layout.flags[1] = FLAG_CODE;
     memory.wrote(RAM, 0x1000);
     expect(announced).toEqual([]);
@@ -92,13 +98,15 @@ describe('dirty log', () => {
           for (const { at, length } of round) {
             const size = Math.min(length, pages * 4096 - at);
             memory.wrote(RAM + at, size);
-            for (let page = Math.floor(at / 4096); page <= Math.floor((at + size - 1) / 4096); page++) expected.add(page);
+            for (let page = Math.floor(at / 4096); page <= Math.floor((at + size - 1) / 4096); page++)
+              expected.add(page);
           }
           const ranges: DirtyRange[] = [];
           expect(log.harvest(ranges)).toBe(expected.size);
           const listed = new Set<number>();
           for (const range of ranges) {
-            for (let offset = 0; offset < range.length; offset += 4096) listed.add((range.gpa - RAM + offset) / 4096);
+            for (let offset = 0; offset < range.length; offset += 4096)
+              listed.add((range.gpa - RAM + offset) / 4096);
           }
           expect(listed).toEqual(expected);
         }

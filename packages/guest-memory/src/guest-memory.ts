@@ -36,7 +36,10 @@ export interface BackedGuestMemory extends GuestMemory {
  * (`wrote` another 1 ns a page).
  * @throws PolyvisorError `invalid-argument` when the layout contradicts itself.
  */
-export function createGuestMemory(layout: GuestMemoryLayout, hooks: GuestMemoryHooks = {}): BackedGuestMemory {
+export function createGuestMemory(
+  layout: GuestMemoryLayout,
+  hooks: GuestMemoryHooks = {},
+): BackedGuestMemory {
   checkLayout(layout);
   const { buffer, flags, flagsFirstPage, counters } = layout;
   const ram = layout.regions.filter((region) => !region.readOnly);
@@ -113,17 +116,21 @@ function checkLayout(layout: GuestMemoryLayout): void {
   for (const region of regions) {
     const { gpa, size, offset } = region;
     const which = `0x${gpa.toString(16)}`;
-    const aligned = [gpa, size, offset].every((value) => Number.isSafeInteger(value) && value >= 0 && value % PAGE_SIZE === 0);
+    const aligned = [gpa, size, offset].every(
+      (value) => Number.isSafeInteger(value) && value >= 0 && value % PAGE_SIZE === 0,
+    );
     if (!aligned || size === 0) throw invalid(which, 'address, size and offset must be multiples of 4096');
     if (offset + size > buffer.byteLength) throw invalid(which, 'beyond the end of its buffer');
     const firstPage = offset / PAGE_SIZE - flagsFirstPage;
-    if (firstPage < 0 || firstPage + size / PAGE_SIZE > flags.length) throw invalid(which, 'pages without flags');
+    if (firstPage < 0 || firstPage + size / PAGE_SIZE > flags.length)
+      throw invalid(which, 'pages without flags');
   }
   const sorted = [...regions].sort((a, b) => a.gpa - b.gpa);
   for (let index = 1; index < sorted.length; index++) {
     const below = sorted[index - 1] as BackedRegion;
     const above = sorted[index] as BackedRegion;
-    if (below.gpa + below.size > above.gpa) throw invalid(`0x${above.gpa.toString(16)}`, 'overlaps another region');
+    if (below.gpa + below.size > above.gpa)
+      throw invalid(`0x${above.gpa.toString(16)}`, 'overlaps another region');
   }
 }
 

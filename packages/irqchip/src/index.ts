@@ -1,1 +1,10 @@
+export { aclintWords, createAclint } from './aclint/aclint.ts';
+export type { Aclint, AclintOptions } from './aclint/aclint.ts';
+export { ACLINT_SIZE } from './aclint/registers.ts';
+export { createPlic, plicWords } from './plic/plic.ts';
+export type { Plic, PlicOptions } from './plic/plic.ts';
+export { PLIC_SIZE, PLIC_SOURCES } from './plic/registers.ts';
+export type { RegisterWindow } from './register-window.ts';
 export * from './signals.ts';
+export { createRecordingSignals } from './recording-signals.ts';
+export type { RecordingSignals } from './recording-signals.ts';

@@ -12,9 +12,7 @@ export interface TcgConfig {
 
 /** `builtin` serves the SBI inside the emulator; `file` is an OpenSBI-like image (fw_dynamic or fw_jump); `none` enters the kernel in M-mode. */
 export type FirmwareConfig =
-  | { readonly kind: 'builtin' }
-  | { readonly kind: 'none' }
-  | { readonly kind: 'file'; readonly path: string };
+  { readonly kind: 'builtin' } | { readonly kind: 'none' } | { readonly kind: 'file'; readonly path: string };
 
 /** Where a character device's bytes go to and come from. */
 export interface CharBackend {
