@@ -1,4 +1,5 @@
 export * from './accelerator.ts';
+export * from './char-backend.ts';
 export * from './clock.ts';
 export * from './device.ts';
 export * from './errors.ts';
