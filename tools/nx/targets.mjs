@@ -5,23 +5,20 @@ import { dirname, join } from 'node:path';
 export const name = 'polyvisor-targets';
 
 const node = 'node_modules/.bin/node';
+const afterWasm = [{ projects: '*', target: 'wasm' }];
 
-export const createNodes = [
+export const createNodesV2 = [
   '{packages,apps}/*/package.json',
-  (files, _options, context) => files.map((file) => [file, inferProject(file, context.workspaceRoot)]),
+  (files, _options, context) =>
+    files.map((file) => [file, inferProject(dirname(file), context.workspaceRoot)]),
 ];
-export const createNodesV2 = createNodes;
 
-function inferProject(file, workspaceRoot) {
-  const root = dirname(file);
+function inferProject(root, workspaceRoot) {
+  const has = (path) => existsSync(join(workspaceRoot, root, path));
   const targets = {
-    test: {
-      command: `node_modules/.bin/jest ${root}/`,
-      dependsOn: [{ projects: '*', target: 'wasm' }],
-      cache: false,
-    },
+    test: { command: `node_modules/.bin/jest ${root}/`, dependsOn: afterWasm, cache: false },
   };
-  if (existsSync(join(workspaceRoot, root, 'assembly/index.ts'))) {
+  if (has('assembly/index.ts')) {
     targets.wasm = {
       command: `${node} tools/build/wasm.mjs ${root}`,
       cache: true,
@@ -34,16 +31,19 @@ function inferProject(file, workspaceRoot) {
       outputs: ['{projectRoot}/dist/*.wasm'],
     };
   }
-  if (existsSync(join(workspaceRoot, root, 'src/main.ts'))) {
+  if (has('src/main.ts')) {
     targets.bundle = {
       command: `${node} tools/build/bundle.mjs ${root}`,
-      dependsOn: [{ projects: '*', target: 'wasm' }],
+      dependsOn: afterWasm,
       cache: true,
       inputs: [
-        '{workspaceRoot}/packages/*/src/**/*',
         '{projectRoot}/src/**/*',
+        '{workspaceRoot}/packages/*/src/**/*',
+        '!{workspaceRoot}/packages/*/src/**/*.test.ts',
         '{workspaceRoot}/packages/*/assembly/**/*',
-        '{workspaceRoot}/tools/build/**/*',
+        '{workspaceRoot}/packages/*/asconfig.json',
+        '{workspaceRoot}/packages/*/package.json',
+        '{workspaceRoot}/tools/build/*',
         'toolchain',
       ],
       outputs: ['{projectRoot}/dist'],
