@@ -1,0 +1,1 @@
+export { compileSoftfloat } from './compile.ts';

@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { FORMATS } from '../src/reference/format.ts';
+import type { OperandType } from '../src/index.ts';
+
+/** Bits where arithmetic goes wrong: ends of ranges, ties, NaNs, and their neighbours. */
+export function interestingBits(type: OperandType): bigint[] {
+  if (type === 'f32' || type === 'f64') return interestingFloats(type);
+  const width = type === 'i32' || type === 'u32' ? 32 : 64;
+  const bits = new Set<bigint>();
+  for (let i = 0n; i <= BigInt(width); i++) {
+    for (const offset of [-1n, 0n, 1n]) {
+      bits.add(BigInt.asUintN(width, (1n << i) + offset));
+      bits.add(BigInt.asUintN(width, -(1n << i) + offset));
+    }
+  }
+  for (const ties of [24n, 53n]) {
+    for (const shift of [0n, 1n, 2n, 8n]) {
+      for (const offset of [-1n, 0n, 1n]) {
+        bits.add(BigInt.asUintN(width, ((((1n << ties) | 1n) << 1n) + offset) << shift));
+      }
+    }
+  }
+  return [...bits];
+}
+
+function interestingFloats(type: 'f32' | 'f64'): bigint[] {
+  const { precision, width, emax } = FORMATS[type];
+  const fraction = (1n << (precision - 1n)) - 1n;
+  const fractions = [0n, 1n, 2n, 3n, fraction >> 1n, (fraction >> 1n) + 1n, fraction - 1n, fraction];
+  const near = [-1n, 0n, 1n];
+  const exponents = [
+    0n,
+    1n,
+    2n,
+    emax / 2n,
+    emax - precision,
+    ...near.map((d) => emax + d),
+    ...[23n, 24n, 30n, 31n, 32n, 52n, 53n, 54n, 62n, 63n, 64n].map((d) => emax + d),
+    emax + precision + 1n,
+    2n * emax - 1n,
+    2n * emax,
+    2n * emax + 1n,
+  ];
+  if (type === 'f64') exponents.push(...[-150n, -149n, -127n, -126n, -125n, 127n, 128n].map((d) => emax + d));
+  const bits = new Set<bigint>();
+  for (const exponent of exponents) {
+    for (const f of fractions) {
+      for (const sign of [0n, 1n]) bits.add((sign << (width - 1n)) | (exponent << (precision - 1n)) | f);
+    }
+  }
+  return [...bits];
+}
+
+/** Bit patterns of one type: the interesting ones, their neighbourhood, few-bit significands, and any. */
+export function arbitraryBits(type: OperandType): fc.Arbitrary<bigint> {
+  const width = type === 'f64' || type === 'i64' || type === 'u64' ? 64 : 32;
+  const mask = (1n << BigInt(width)) - 1n;
+  const interesting = fc.constantFrom(...interestingBits(type));
+  const any = fc.bigInt({ min: 0n, max: mask });
+  const near = fc.tuple(interesting, fc.bigInt({ min: -4n, max: 4n })).map(([x, d]) => (x + d) & mask);
+  if (type !== 'f32' && type !== 'f64') return fc.oneof(interesting, near, any);
+  const { precision, emax } = FORMATS[type];
+  const sign = fc.bigInt({ min: 0n, max: 1n });
+  const moderate = fc
+    .tuple(sign, fc.bigInt({ min: emax - 70n, max: emax + 70n }), any)
+    .map(([s, e, f]) => pack(s, e, f & ((1n << (precision - 1n)) - 1n)));
+  // Short significands make exact results and ties frequent.
+  const short = fc
+    .tuple(sign, fc.bigInt({ min: emax - 8n, max: emax + 60n }), fc.bigInt({ min: 0n, max: 4095n }))
+    .map(([s, e, f]) => pack(s, e, f << (precision - 13n)));
+  const pack = (s: bigint, e: bigint, f: bigint): bigint =>
+    (s << BigInt(width - 1)) | (e << (precision - 1n)) | f;
+  return fc.oneof(interesting, near, moderate, short, any);
+}
+
+/** Operands of one operation; pairs are often close to each other, so that sums cancel and quotients near one. */
+export function arbitraryOperands(types: readonly OperandType[]): fc.Arbitrary<bigint[]> {
+  const independent = fc.tuple(...types.map(arbitraryBits)).map((operands) => [...operands]);
+  const [first] = types;
+  if (first === undefined || types.length === 1) return independent;
+  const width = first === 'f64' ? 64 : 32;
+  const related = fc
+    .tuple(
+      arbitraryBits(first),
+      fc.array(fc.tuple(fc.bigInt({ min: -9n, max: 9n }), fc.boolean()), { minLength: 3, maxLength: 3 }),
+    )
+    .map(([base, changes]) =>
+      types.map((_, i) => {
+        const [offset, negate] = changes[i] ?? [0n, false];
+        const moved = BigInt.asUintN(width, base + offset);
+        return negate ? moved ^ (1n << BigInt(width - 1)) : moved;
+      }),
+    );
+  return fc.oneof({ weight: 3, arbitrary: independent }, { weight: 1, arbitrary: related });
+}
