@@ -54,7 +54,15 @@ async function install() {
 
 async function build(args) {
   await install();
-  return await run(join(bin, 'nx'), ['run-many', '-t', 'wasm', 'bundle', '--outputStyle=static', ...args]);
+  const status = await run(join(bin, 'nx'), [
+    'run-many',
+    '-t',
+    'wasm',
+    'bundle',
+    '--outputStyle=static',
+    ...args,
+  ]);
+  return status === 0 ? await run(join(bin, 'node'), ['tools/build/packages.mjs']) : status;
 }
 
 /** For start and test: silent unless something is built. */
@@ -91,11 +99,7 @@ async function ci() {
     ['lint', join(bin, 'eslint'), ['.']],
     ['proto lint', join(bin, 'buf'), ['lint', 'proto']],
     ['proto breaking', join(bin, 'node'), ['tools/proto-breaking.mjs']],
-    [
-      'generated',
-      join(bin, 'node'),
-      ['--conditions=@polyvisor/source', 'tools/generate-state/src/main.ts', '--check'],
-    ],
+    ['generated', join(bin, 'node'), ['tools/generate.mjs', '--check']],
   ];
   await install();
   const results = [];

@@ -1,4 +1,4 @@
-// Usage: node --conditions=@polyvisor/source tools/generate-state/src/main.ts [--check]
+// Writes packages/proto/src/state/*.gen.ts; run by tools/generate.mjs.
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stateVersion } from '@polyvisor/proto';
@@ -7,26 +7,14 @@ import { generate } from './generate.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const folder = join(root, 'packages/proto/src/state');
-const check = process.argv.includes('--check');
 
 try {
   mkdirSync(folder, { recursive: true });
   const wanted = generate(readDescriptors(root), stateVersion);
-  const stale: string[] = [];
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.gen.ts') && !wanted.has(name))) {
-    stale.push(`${file}: nothing declares it any more`);
-    if (!check) rmSync(join(folder, file));
-  }
+  const stale = readdirSync(folder).filter((name) => name.endsWith('.gen.ts') && !wanted.has(name));
+  for (const file of stale) rmSync(join(folder, file));
   for (const [file, text] of wanted) {
-    if (readOrEmpty(join(folder, file)) === text) continue;
-    stale.push(file);
-    if (!check) writeFileSync(join(folder, file), text);
-  }
-  for (const file of stale)
-    console.log(`${check ? 'not current' : 'written'}: packages/proto/src/state/${file}`);
-  if (check && stale.length > 0) {
-    console.error('generate: run `npm run generate` and commit the result');
-    process.exitCode = 1;
+    if (readOrEmpty(join(folder, file)) !== text) writeFileSync(join(folder, file), text);
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
