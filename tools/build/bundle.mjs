@@ -3,7 +3,7 @@
 //
 // `new URL('./x.ts', import.meta.url)` (a worker's entry) becomes an entry point of its own, and
 // `new URL('../dist/x.wasm', import.meta.url)` a file copied next to the bundle: sources find both without a build.
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -53,7 +53,8 @@ while (known < entries.size) {
     outdir: dist,
     bundle: true,
     splitting: true,
-    chunkNames: 'chunks/[name]-[hash]',
+    // All in one folder, so that a URL relative to any script is right wherever the bundler puts the code.
+    chunkNames: 'chunk-[name]-[hash]',
     format: 'esm',
     platform: 'node',
     target: 'node26',
@@ -78,7 +79,6 @@ if (problems.length > 0) {
   process.exit(1);
 }
 
-const { writeFileSync } = await import('node:fs');
 rmSync(dist, { recursive: true, force: true });
 let total = 0;
 for (const { path, contents } of result.outputFiles) write(path, contents);
@@ -95,13 +95,13 @@ function write(path, contents) {
 
 /** Name of a worker's script in dist: package and file, so that two workers called worker.ts can meet. */
 function entryName(file) {
-  const name = `workers/${packageOf(file)}-${basename(file, '.ts')}`;
+  const name = `worker-${packageOf(file)}-${basename(file, '.ts')}`;
   entries.set(name, file);
   return name;
 }
 
 function assetName(file) {
-  const name = `assets/${packageOf(file)}-${basename(file)}`;
+  const name = `${packageOf(file)}-${basename(file)}`;
   assets.set(name, file);
   return name;
 }
