@@ -23,6 +23,8 @@ const defaults = [
   ['--sharedMemory'],
   ['--initialMemory', '1'],
   ['--maximumMemory', '65536'],
+  // Sources of other packages' assembly, by package name.
+  ['--path', join(root, 'node_modules')],
   ['--enable', 'threads,simd,relaxed-simd,bulk-memory'],
 ].flat();
 

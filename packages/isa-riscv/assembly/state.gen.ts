@@ -29,6 +29,10 @@ export const ENV_STAT_REGION_ENTRY: usize = 0x88;
 export const ENV_STAT_SLOW_ACCESS: usize = 0x8c;
 export const ENV_FETCH_GENERATION: usize = 0x90;
 export const ENV_HOST_EXIT: usize = 0x94;
+export const ENV_MMIO_VALUE: usize = 0x98;
+export const ENV_TLB_USED: usize = 0xa0;
+export const ENV_LARGE_BASE: usize = 0xa8;
+export const ENV_LARGE_MASK: usize = 0xb0;
 export const ENV_CROSSING: usize = 0x200;
 export const ENV_GUEST: usize = 0x400;
 export const ENV_TLB: usize = 0x1000;
@@ -102,12 +106,14 @@ export const PMP_ACTIVE: usize = 0x740; // u32: how many leading PMP entries hav
 export const INTERRUPT_PENDING: usize = 0x744; // u32: scratch of the interrupt logic
 export const PMPCFG: usize = 0x748; // entry i at + i
 export const PMPADDR: usize = 0x758; // entry i at + i * 8
+export const MTIMECMP: usize = 0x7d8; // ACLINT comparator of this hart, in ticks of env.ticks
 
 // Reset values that are not 0
 export const RESET_PRIVILEGE: u64 = 0x3;
 export const RESET_MSTATUS: u64 = 0xa00000000;
 export const RESET_MISA: u64 = 0x800000000014112d;
 export const RESET_STIMECMP: u64 = 0xffffffffffffffff;
+export const RESET_MTIMECMP: u64 = 0xffffffffffffffff;
 
 // Elements of pmpcfg and pmpaddr
 export const PMP_ENTRIES: i32 = 16;

@@ -82,6 +82,7 @@ const ROWS: readonly FieldRow[] = [
   ['interruptPending', 4, 0n, 'u32: scratch of the interrupt logic'],
   ['pmpcfg', 1, 0n, 'entry i at + i', PMP_ENTRIES],
   ['pmpaddr', 8, 0n, 'entry i at + i * 8', PMP_ENTRIES],
+  ['mtimecmp', 8, NEVER, 'ACLINT comparator of this hart, in ticks of env.ticks'],
 ];
 
 /** First byte of the control state: past the register files. */

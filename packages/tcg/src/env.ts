@@ -55,6 +55,13 @@ export const ENV = {
   fetchGeneration: 0x90,
   /** i32: set by a helper that wants `run` to return this {@link EXIT} code at the next exit. */
   hostExit: 0x94,
+  /** u64: value that an MMIO read gave. */
+  mmioValue: 0x98,
+  /** u32: bit n: data TLB n, bit 31: instruction TLB has entries since the last flush. */
+  tlbUsed: 0xa0,
+  /** u64, u64: a range of addresses that includes every page larger than 4 KiB in the TLBs: base and mask (0, 0: none). */
+  largeBase: 0xa8,
+  largeMask: 0xb0,
   /** Two records to execute an instruction that crosses a page, followed by page-exit records. */
   crossing: 0x200,
   /** Guest registers and control state, 3 KiB. */
