@@ -200,7 +200,8 @@ export function softFma<T>(fs: i32, a: u64, b: u64, c: u64, rm: i32): u64 {
     }
     const distance = xExponent - yExponent;
     if (distance >= 64) {
-      yLow = shiftRightSticky(yHigh, distance - 64) | u64(yLow != 0);
+      // So far down y only tells that something is there, which its upper half does alone.
+      yLow = shiftRightSticky(yHigh, distance - 64);
       yHigh = 0;
     } else if (distance > 0) {
       yLow = (yHigh << (64 - distance)) | (yLow >> distance) | u64(yLow << (64 - distance) != 0);

@@ -23,6 +23,19 @@ export function interestingBits(type: OperandType): bigint[] {
   return [...bits];
 }
 
+/** The few values with rules of their own, in both signs, to be combined in full. */
+export function specialBits(type: OperandType): bigint[] {
+  if (type !== 'f32' && type !== 'f64') return interestingBits(type);
+  const { precision, width, emax } = FORMATS[type];
+  const unit = 1n << (precision - 1n);
+  const infinity = (2n * emax + 1n) * unit;
+  const magnitudes = [
+    ...[0n, 1n, unit - 1n, unit, emax * unit, infinity - 1n],
+    ...[infinity, infinity + 1n, infinity + unit / 2n, infinity + unit / 2n + 5n],
+  ];
+  return magnitudes.flatMap((bits) => [bits, bits | (1n << (width - 1n))]);
+}
+
 function interestingFloats(type: 'f32' | 'f64'): bigint[] {
   const { precision, width, emax } = FORMATS[type];
   const fraction = (1n << (precision - 1n)) - 1n;
@@ -42,6 +55,14 @@ function interestingFloats(type: 'f32' | 'f64'): bigint[] {
     2n * emax + 1n,
   ];
   if (type === 'f64') exponents.push(...[-150n, -149n, -127n, -126n, -125n, 127n, 128n].map((d) => emax + d));
+  if (type === 'f64') {
+    // Where a conversion to f32 ties: 24 kept bits, of which the last ones vary, and the 29 below them.
+    for (const kept of [0n, 1n, 0x3fffffn, 0x7ffffen, 0x7fffffn]) {
+      for (const rest of [1n, (1n << 28n) - 1n, 1n << 28n, (1n << 28n) + 1n, (1n << 29n) - 1n]) {
+        fractions.push((kept << 29n) | rest);
+      }
+    }
+  }
   const bits = new Set<bigint>();
   for (const exponent of exponents) {
     for (const f of fractions) {
@@ -73,6 +94,46 @@ export function arbitraryBits(type: OperandType): fc.Arbitrary<bigint> {
   return fc.oneof(interesting, near, moderate, short, any);
 }
 
+/**
+ * Factors whose product, quotient or sum lands on a boundary of the format: the exponents are chosen so that the
+ * result lies around an aimed exponent, and the significands are few-bit ones or neighbours of a power of two.
+ */
+function aimedOperands(format: 'f32' | 'f64', count: number): fc.Arbitrary<bigint[]> {
+  const { precision, width, emax } = FORMATS[format];
+  const fractionMask = (1n << (precision - 1n)) - 1n;
+  const fraction = fc.oneof(
+    fc.bigInt({ min: -4n, max: 4n }),
+    fc.bigInt({ min: 0n, max: precision }).map((shift) => 1n << shift),
+    fc.bigInt({ min: 0n, max: precision }).map((shift) => -(1n << shift)),
+    fc.bigInt({ min: 0n, max: fractionMask }),
+  );
+  const emin = 1n - emax;
+  const aim = fc.oneof(
+    fc.bigInt({ min: -3n, max: 3n }).map((d) => emin + d),
+    fc.bigInt({ min: -3n, max: 3n }).map((d) => emin - precision + d),
+    fc.bigInt({ min: -3n, max: 3n }).map((d) => emax + d),
+    fc.bigInt({ min: emin - precision, max: emax }),
+  );
+  const exponent = fc.bigInt({ min: emin, max: emax });
+  const below = fc.oneof(fc.bigInt({ min: -3n, max: 3n }), fc.bigInt({ min: -3n, max: 2n * precision + 3n }));
+  const signs = fc.array(fc.bigInt({ min: 0n, max: 1n }), { minLength: 3, maxLength: 3 });
+  const fractions = fc.array(fraction, { minLength: 3, maxLength: 3 });
+  return fc
+    .tuple(aim, exponent, below, signs, fractions, fc.boolean())
+    .map(([target, first, distance, sign, parts, quotient]) => {
+      const product = target - (count === 3 ? distance : 0n);
+      const second = quotient ? first - product : product - first;
+      const exponents = [first, second, target];
+      return exponents.slice(0, count).map((unbiased, i) => {
+        const biased = unbiased + emax;
+        const limited = biased < 0n ? 0n : biased > 2n * emax ? 2n * emax : biased;
+        // A negative fraction borrows from the exponent, which stays a neighbour of the power of two.
+        const magnitude = (limited << (precision - 1n)) + (parts[i] ?? 0n);
+        return ((sign[i] ?? 0n) << (width - 1n)) | (magnitude < 0n ? 0n : magnitude);
+      });
+    });
+}
+
 /** Operands of one operation; pairs are often close to each other, so that sums cancel and quotients near one. */
 export function arbitraryOperands(types: readonly OperandType[]): fc.Arbitrary<bigint[]> {
   const independent = fc.tuple(...types.map(arbitraryBits)).map((operands) => [...operands]);
@@ -91,5 +152,10 @@ export function arbitraryOperands(types: readonly OperandType[]): fc.Arbitrary<b
         return negate ? moved ^ (1n << BigInt(width - 1)) : moved;
       }),
     );
-  return fc.oneof({ weight: 3, arbitrary: independent }, { weight: 1, arbitrary: related });
+  const aimed = first === 'f32' || first === 'f64' ? aimedOperands(first, types.length) : related;
+  return fc.oneof(
+    { weight: 2, arbitrary: independent },
+    { weight: 1, arbitrary: related },
+    { weight: 3, arbitrary: aimed },
+  );
 }
