@@ -40,7 +40,12 @@ async function install() {
     existsSync(own) && versionOf(own) === pnpmVersion ? [own] : ['npx', '-y', `pnpm@${pnpmVersion}`];
   const [file, ...prefix] = program;
   const args = ['install', '--frozen-lockfile', `--reporter=${interactive ? 'default' : 'append-only'}`];
-  const status = await run(file, [...prefix, ...args], { CI: process.env.CI ?? 'true' });
+  const status = await run(file, [...prefix, ...args], {
+    CI: process.env.CI ?? 'true',
+    // npm's own pauses make a missing network look like a hang of a minute.
+    npm_config_fetch_retry_mintimeout: '1000',
+    npm_config_fetch_retry_maxtimeout: '5000',
+  });
   if (status !== 0) fail(explainInstall(status));
   if (!existsSync(join(bin, 'node'))) {
     fail(
@@ -145,7 +150,7 @@ async function installPeers() {
   say(
     `installing Debian packages that tests compare with: ${missing.join(' ')} (POLYVISOR_NO_APT=1 leaves them out)`,
   );
-  const apt = (...args) => run('apt-get', ['-y', '-q', ...args], { DEBIAN_FRONTEND: 'noninteractive' });
+  const apt = (...args) => run('apt-get', ['-y', '-q', '-o', 'Dpkg::Use-Pty=0', ...args], { DEBIAN_FRONTEND: 'noninteractive' });
   const installMissing = () => apt('install', '--no-install-recommends', ...missing);
   // A package list that is missing or old is the usual reason for a first failure.
   if ((await installMissing()) === 0) return;
