@@ -51,7 +51,13 @@ export class Builder {
   /** The block built so far. @throws Error when it has no terminator. */
   finish(pc: bigint): Block {
     if (this.terminator === undefined) throw new Error('block without terminator');
-    return { pc, mode: this.mode, insts: this.insts, terminator: this.terminator, instructions: this.instructions };
+    return {
+      pc,
+      mode: this.mode,
+      insts: this.insts,
+      terminator: this.terminator,
+      instructions: this.instructions,
+    };
   }
 
   push(inst: Inst): Value {
@@ -135,7 +141,13 @@ export class Builder {
   atomicRmw(type: 'i32' | 'i64', mem: MemoryAccess, address: Value, value: Value): Value {
     return this.push({ op: 'atomic_rmw', type, args: [address, value], mem });
   }
-  atomicCas(type: 'i32' | 'i64', mem: MemoryAccess, address: Value, expected: Value, replacement: Value): Value {
+  atomicCas(
+    type: 'i32' | 'i64',
+    mem: MemoryAccess,
+    address: Value,
+    expected: Value,
+    replacement: Value,
+  ): Value {
     return this.push({ op: 'atomic_cas', type, args: [address, expected, replacement], mem });
   }
   fence(): void {

@@ -104,11 +104,23 @@ export interface ModeChange {
 export type Terminator =
   /** Falls or jumps to a known place. */
   | { readonly kind: 'goto'; readonly target: Target; readonly mode?: ModeChange }
-  | { readonly kind: 'branch'; readonly condition: Value; readonly taken: Target; readonly notTaken: Target }
+  /** `mode` applies to both ways (a conditional delayed jump, made direct). */
+  | {
+      readonly kind: 'branch';
+      readonly condition: Value;
+      readonly taken: Target;
+      readonly notTaken: Target;
+      readonly mode?: ModeChange;
+    }
   /** A guest call to a known place: the return address is `next`. */
-  | { readonly kind: 'call'; readonly target: Target }
+  | { readonly kind: 'call'; readonly target: Target; readonly mode?: ModeChange }
   /** Computed transfer; `hint` tells what the guest means by it. The pc value has the guest's address type. */
-  | { readonly kind: 'indirect'; readonly pc: Value; readonly hint: 'jump' | 'call' | 'return'; readonly mode?: ModeChange }
+  | {
+      readonly kind: 'indirect';
+      readonly pc: Value;
+      readonly hint: 'jump' | 'call' | 'return';
+      readonly mode?: ModeChange;
+    }
   /**
    * Back to the dispatcher at the next instruction (or at a pc that a helper has put into the vCPU block):
    * the mode word, mappings or interrupts may have changed. `unwind` also ends every enclosing guest call.
@@ -129,12 +141,37 @@ export interface Block {
   instructions: number;
 }
 
-/** A set of blocks translated together, entered at `entry` only. Edges are targets that name another block's pc (and mode). */
+/**
+ * A set of blocks translated together, entered at `entry` only. Edges are targets that name another block's pc and
+ * mode (see {@link blockKey}); a target that names none leaves the region. The block that follows a `call`, or an
+ * `indirect` with hint `call`, at the return address is its continuation. All blocks have the same MMU index.
+ */
 export interface Region {
   readonly entry: bigint;
+  /** Mode word at the entry. */
   readonly mode: number;
-  /** By pc, entry first. */
+  /** By {@link blockKey}, entry first. */
   readonly blocks: Map<bigint, Block>;
   /** Guest pages (virtual page number -> physical page number) that its code was read from. */
   readonly pages: Map<bigint, number>;
+}
+
+/**
+ * Key of the block at `pc` for mode word `mode` in {@link Region.blocks}: just the pc when the mode is the region's
+ * own, so front ends without mode changes inside regions can use pcs as keys.
+ */
+export const blockKey = (region: { readonly mode: number }, pc: bigint, mode: number): bigint =>
+  mode === region.mode ? pc : pc | (BigInt(mode ^ region.mode) << 64n);
+
+/** Mode word after a transfer of control. */
+export const changedMode = (mode: number, change: ModeChange | undefined): number =>
+  change === undefined ? mode : (mode & ~change.clear) | change.set;
+
+/** Pc after the block's last instruction: where `next` leads. */
+export function nextPcOf(block: Block): bigint {
+  for (let i = block.insts.length - 1; i >= 0; i--) {
+    const inst = block.insts[i];
+    if (inst?.op === 'insn') return (inst.imm ?? 0n) + BigInt(inst.width ?? 0);
+  }
+  return block.pc;
 }

@@ -28,7 +28,11 @@ const INT: readonly ValueType[] = ['i32', 'i64'];
 const FLOAT: readonly ValueType[] = ['f32', 'f64'];
 const ANY: readonly ValueType[] = ['i32', 'i64', 'f32', 'f64'];
 
-const pure = (types: readonly ValueType[], args: readonly (ValueType | 'T')[], result: ValueType | 'T'): OpRow => ({
+const pure = (
+  types: readonly ValueType[],
+  args: readonly (ValueType | 'T')[],
+  result: ValueType | 'T',
+): OpRow => ({
   types,
   args,
   result,
