@@ -5,7 +5,7 @@
 // Node that the lock file pins.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname ?? '.', '..');
@@ -93,7 +93,11 @@ async function start(args) {
 async function test(args) {
   await buildQuietly();
   if (args.length === 0) await installPeers();
-  return await run(join(bin, 'jest'), args);
+  const report = process.env.POLYVISOR_TEST_REPORT;
+  return await run(
+    join(bin, 'jest'),
+    report === undefined ? args : [...args, '--json', `--outputFile=${report}`],
+  );
 }
 
 /** Everything that must hold before a change is done; each step runs even when an earlier one failed. */
@@ -114,12 +118,34 @@ async function ci() {
     results.push({ name, status: await action(), took: seconds(began) });
   };
   for (const [name, file, args] of steps) await timed(name, () => run(file, args));
-  await timed('tests', () => run('npm', ['test', '--silent']));
+  const report = join(root, '.cache/test-report.json');
+  rmSync(report, { force: true });
+  await timed('tests', () => run('npm', ['test', '--silent'], { POLYVISOR_TEST_REPORT: report }));
   console.log('');
-  for (const { name, status, took } of results)
+  for (const { name, status, took } of results) {
     console.log(`${status === 0 ? 'passed' : 'FAILED'}  ${name} (${took})`);
-  const failed = results.filter(({ status }) => status !== 0).length;
-  console.log(`${results.length - failed} passed, ${failed} failed`);
+  }
+  return summarize(results, report);
+}
+
+/** The last line: every test, and every other step as one more. */
+function summarize(steps, report) {
+  let passed = 0;
+  let failed = 0;
+  let skipped = 0;
+  if (existsSync(report)) {
+    const { numPassedTests, numFailedTests, numFailedTestSuites, numPendingTests } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    );
+    passed += numPassedTests;
+    failed += numFailedTests === 0 ? numFailedTestSuites : numFailedTests;
+    skipped += numPendingTests;
+  }
+  for (const { name, status } of steps) {
+    if (status === 0) passed += name === 'tests' ? 0 : 1;
+    else if (name !== 'tests' || failed === 0) failed += 1;
+  }
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
   return failed === 0 ? 0 : 1;
 }
 
@@ -150,7 +176,8 @@ async function installPeers() {
   say(
     `installing Debian packages that tests compare with: ${missing.join(' ')} (POLYVISOR_NO_APT=1 leaves them out)`,
   );
-  const apt = (...args) => run('apt-get', ['-y', '-q', '-o', 'Dpkg::Use-Pty=0', ...args], { DEBIAN_FRONTEND: 'noninteractive' });
+  const apt = (...args) =>
+    run('apt-get', ['-y', '-q', '-o', 'Dpkg::Use-Pty=0', ...args], { DEBIAN_FRONTEND: 'noninteractive' });
   const installMissing = () => apt('install', '--no-install-recommends', ...missing);
   // A package list that is missing or old is the usual reason for a first failure.
   if ((await installMissing()) === 0) return;
