@@ -58,8 +58,6 @@ export interface VirtioMmioState {
   configGeneration: number;
   /** In order of their numbers. */
   queues: VirtioQueueState[];
-  /** Configuration space. */
-  config: Uint8Array;
   /** Full name of the message in backend_bytes. */
   backendType: string;
   /** Version of that message. */
@@ -78,8 +76,7 @@ export const virtioMmioState = defineState<VirtioMmioState>('polyvisor.device.v1
   { name: 'queueSel', number: 7, type: 'uint32', width: 32, reset: 0, since: 1 },
   { name: 'configGeneration', number: 8, type: 'uint32', width: 32, reset: 0, since: 1 },
   { name: 'queues', number: 9, type: 'message', since: 1, repeated: true, limit: 64, message: virtioQueueState },
-  { name: 'config', number: 10, type: 'bytes', since: 1, limit: 256 },
-  { name: 'backendType', number: 11, type: 'string', since: 1 },
-  { name: 'backendVersion', number: 12, type: 'uint32', width: 32, reset: 0, since: 1 },
-  { name: 'backendBytes', number: 13, type: 'bytes', since: 1 },
+  { name: 'backendType', number: 10, type: 'string', since: 1 },
+  { name: 'backendVersion', number: 11, type: 'uint32', width: 32, reset: 0, since: 1 },
+  { name: 'backendBytes', number: 12, type: 'bytes', since: 1 },
 ]);
