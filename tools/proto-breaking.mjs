@@ -1,6 +1,7 @@
 // Refuses a change of proto/ that would break a peer of the version before.
 // The version before is $POLYVISOR_PROTO_BASE, else the latest release's tag (v*), else the commit before the
-// last change of proto/.
+// last change of proto/. Before the first release a break may be meant: then the commit that makes it says why in a
+// trailer `Proto-Break: <reason>`.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 
@@ -19,6 +20,11 @@ const { status } = spawnSync('../node_modules/.bin/buf', ['breaking', '--against
   cwd: 'proto',
   stdio: 'inherit',
 });
+const meant = status !== 0 && latestRelease() === undefined ? trailer() : '';
+if (meant) {
+  console.log(`proto:breaking: breaks ${base.slice(0, 12)}, as its commit means to: ${meant}`);
+  process.exit(0);
+}
 if (status === 0) console.log(`proto:breaking: nothing breaks ${base.slice(0, 12)}`);
 else
   console.error(
@@ -34,6 +40,12 @@ function beforeLastChange() {
   if (git('status', '--porcelain', '--', 'proto')) return git('rev-parse', 'HEAD');
   const last = git('log', '-1', '--format=%H', '--', 'proto');
   return last ? git('rev-parse', '--verify', '--quiet', `${last}^{commit}~1`) : undefined;
+}
+
+/** Why the last change of proto/ breaks the one before, if its commit says so and nothing was changed since. */
+function trailer() {
+  if (git('status', '--porcelain', '--', 'proto')) return '';
+  return git('log', '-1', '--format=%(trailers:key=Proto-Break,valueonly)', '--', 'proto');
 }
 
 /** What git prints, or undefined where it refuses (no repository, no such commit). */
