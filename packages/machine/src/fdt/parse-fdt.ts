@@ -89,7 +89,8 @@ function parseStructure(structure: Uint8Array, strings: Uint8Array): FdtNode {
     if (token === FDT_BEGIN_NODE) {
       const name = terminated(structure, at);
       at = align(at + name.length + 1);
-      if (parent === undefined ? name !== '' : name === '') throw corrupt('root node or empty name misplaced');
+      if (parent === undefined ? name !== '' : name === '')
+        throw corrupt('root node or empty name misplaced');
       if (open.length === MAX_DEPTH) throw corrupt(`nodes deeper than ${MAX_DEPTH}`);
       const node: OpenNode = { name, properties: new Map(), children: [] };
       parent?.children.push(node);

@@ -5,7 +5,11 @@ import { imageFromBytes } from './image-file.ts';
 
 type Codec = (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
 
-const CODECS: readonly { readonly name: string; readonly magic: readonly number[]; readonly codec?: Codec }[] = [
+const CODECS: readonly {
+  readonly name: string;
+  readonly magic: readonly number[];
+  readonly codec?: Codec;
+}[] = [
   { name: 'gzip', magic: [0x1f, 0x8b], codec: gunzipSync },
   { name: 'zstd', magic: [0x28, 0xb5, 0x2f, 0xfd], codec: zstdDecompressSync },
   { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a] },
@@ -45,15 +49,27 @@ function unwrapZboot(file: ImageFile, head: Uint8Array): ImageFile {
   const offset = view.getUint32(ZBOOT.payloadAt, true);
   const size = view.getUint32(ZBOOT.sizeAt, true);
   if (offset + size > file.size) {
-    throw new PolyvisorError('corrupt', { what: `bad EFI zboot image as ${file.role}`, which: file.path, limit: 'truncated' });
+    throw new PolyvisorError('corrupt', {
+      what: `bad EFI zboot image as ${file.role}`,
+      which: file.path,
+      limit: 'truncated',
+    });
   }
-  const codecName = String.fromCharCode(...head.subarray(ZBOOT.codecAt, ZBOOT.codecAt + ZBOOT.codecLength)).split('\0')[0] ?? '';
+  const codecName =
+    String.fromCharCode(...head.subarray(ZBOOT.codecAt, ZBOOT.codecAt + ZBOOT.codecLength)).split('\0')[0] ??
+    '';
   // Kernels call their zstd `zstd22`, after its level.
   const wrapping = CODECS.find(({ name }) => codecName.startsWith(name));
   return unpack(file, codecName, wrapping?.codec, offset, size);
 }
 
-function unpack(file: ImageFile, name: string, codec: Codec | undefined, offset: number, size: number): ImageFile {
+function unpack(
+  file: ImageFile,
+  name: string,
+  codec: Codec | undefined,
+  offset: number,
+  size: number,
+): ImageFile {
   if (codec === undefined) {
     throw new PolyvisorError('unsupported', {
       what: `${file.role} is compressed with ${name}`,
@@ -66,6 +82,11 @@ function unpack(file: ImageFile, name: string, codec: Codec | undefined, offset:
   try {
     return imageFromBytes(file.role, file.path, codec(packed, { maxOutputLength: MAX_UNPACKED }));
   } catch (cause) {
-    throw new PolyvisorError('corrupt', { what: `can't decompress ${file.role}`, which: file.path, limit: `${name} data is damaged or truncated`, cause });
+    throw new PolyvisorError('corrupt', {
+      what: `can't decompress ${file.role}`,
+      which: file.path,
+      limit: `${name} data is damaged or truncated`,
+      cause,
+    });
   }
 }

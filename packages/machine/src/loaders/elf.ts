@@ -55,8 +55,32 @@ const MAX_HEADERS = 1024;
 
 /** Offsets of header fields: [offset, bytes]. ELF specification, figures 1-3 and 2-1, and its 64-bit form. */
 const LAYOUTS = {
-  32: { header: 52, entry: [24, 4], phoff: [28, 4], phentsize: 42, phnum: 44, program: 32, offset: [4, 4], vaddr: [8, 4], paddr: [12, 4], filesz: [16, 4], memsz: [20, 4] },
-  64: { header: 64, entry: [24, 8], phoff: [32, 8], phentsize: 54, phnum: 56, program: 56, offset: [8, 8], vaddr: [16, 8], paddr: [24, 8], filesz: [32, 8], memsz: [40, 8] },
+  32: {
+    header: 52,
+    entry: [24, 4],
+    phoff: [28, 4],
+    phentsize: 42,
+    phnum: 44,
+    program: 32,
+    offset: [4, 4],
+    vaddr: [8, 4],
+    paddr: [12, 4],
+    filesz: [16, 4],
+    memsz: [20, 4],
+  },
+  64: {
+    header: 64,
+    entry: [24, 8],
+    phoff: [32, 8],
+    phentsize: 54,
+    phnum: 56,
+    program: 56,
+    offset: [8, 8],
+    vaddr: [16, 8],
+    paddr: [24, 8],
+    filesz: [32, 8],
+    memsz: [40, 8],
+  },
 } as const;
 
 /**
@@ -68,7 +92,8 @@ export function parseElf(file: ImageFile): ElfImage {
   file.read(0, head);
   const bits = head[4] === 1 ? 32 : head[4] === 2 ? 64 : undefined;
   const encoding = head[5];
-  if (bits === undefined || (encoding !== 1 && encoding !== 2)) throw corrupt(file, 'unknown class or byte order');
+  if (bits === undefined || (encoding !== 1 && encoding !== 2))
+    throw corrupt(file, 'unknown class or byte order');
   const layout = LAYOUTS[bits];
   if (head.length < layout.header) throw corrupt(file, 'truncated in its header');
   const littleEndian = encoding === 1;
@@ -76,9 +101,11 @@ export function parseElf(file: ImageFile): ElfImage {
   const count = header.short(layout.phnum);
   const entrySize = header.short(layout.phentsize);
   if (count === 0) throw corrupt(file, 'no program headers: an object file can not be loaded');
-  if (entrySize < layout.program || count > MAX_HEADERS) throw corrupt(file, 'bad program header size or count');
+  if (entrySize < layout.program || count > MAX_HEADERS)
+    throw corrupt(file, 'bad program header size or count');
   const tableAt = header.wide(layout.phoff);
-  if (tableAt + BigInt(count * entrySize) > BigInt(file.size)) throw corrupt(file, 'truncated in its program headers');
+  if (tableAt + BigInt(count * entrySize) > BigInt(file.size))
+    throw corrupt(file, 'truncated in its program headers');
   const table = new Uint8Array(count * entrySize);
   file.read(Number(tableAt), table);
 
@@ -131,7 +158,9 @@ function field(bytes: Uint8Array, base: number, littleEndian: boolean): Fields {
     short: (offset) => view.getUint16(base + offset, littleEndian),
     word: (offset) => view.getUint32(base + offset, littleEndian),
     wide: ([offset, size]) =>
-      size === 8 ? view.getBigUint64(base + offset, littleEndian) : BigInt(view.getUint32(base + offset, littleEndian)),
+      size === 8
+        ? view.getBigUint64(base + offset, littleEndian)
+        : BigInt(view.getUint32(base + offset, littleEndian)),
   };
 }
 

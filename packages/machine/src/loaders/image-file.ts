@@ -13,7 +13,11 @@ export interface ImageFile {
   close(): void;
 }
 
-const CODES: Readonly<Record<string, ErrorCode>> = { ENOENT: 'not-found', EACCES: 'permission', EPERM: 'permission' };
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'not-found',
+  EACCES: 'permission',
+  EPERM: 'permission',
+};
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   EACCES: 'not readable by this user',
@@ -32,7 +36,11 @@ export function openImageFile(role: string, path: string): ImageFile {
   const stat = fstatSync(descriptor);
   if (!stat.isFile() || stat.size === 0) {
     closeSync(descriptor);
-    const limit = stat.isDirectory() ? 'it is a folder' : stat.isFile() ? 'it is empty' : 'it is not a regular file';
+    const limit = stat.isDirectory()
+      ? 'it is a folder'
+      : stat.isFile()
+        ? 'it is empty'
+        : 'it is not a regular file';
     throw new PolyvisorError('invalid-argument', { what: `can't use ${role}`, which: path, limit });
   }
   let open = true;
@@ -50,7 +58,11 @@ export function openImageFile(role: string, path: string): ImageFile {
           throw hostError(role, path, error);
         }
         if (count === 0) {
-          throw new PolyvisorError('io', { what: `can't read ${role}`, which: path, limit: 'it became shorter while in use' });
+          throw new PolyvisorError('io', {
+            what: `can't read ${role}`,
+            which: path,
+            limit: 'it became shorter while in use',
+          });
         }
         done += count;
       }

@@ -54,14 +54,20 @@ function outside(piece: LoadPiece, ram: RamRange): PolyvisorError {
   const limit = `needs ${hex(piece.gpa)} to ${hex(piece.gpa + piece.memorySize)}, RAM is ${hex(ram.base)} to ${hex(ram.base + ram.size)}`;
   const below = piece.gpa < ram.base;
   const hint = below ? 'link it for this board' : 'give the machine more memory';
-  return new PolyvisorError('limit', { what: `no room for ${piece.name}`, which: piece.source.file.path, limit, hint });
+  return new PolyvisorError('limit', {
+    what: `no room for ${piece.name}`,
+    which: piece.source.file.path,
+    limit,
+    hint,
+  });
 }
 
 /** Copies the pieces into guest memory. Pieces were checked before. @throws PolyvisorError `io` from their files. */
 export function loadPieces(pieces: readonly LoadPiece[], memory: BackedGuestMemory): void {
   for (const { gpa, zeroedSize, source, name } of pieces) {
     const offset = memory.locate(gpa, zeroedSize);
-    if (offset < 0) throw new PolyvisorError('internal', { what: 'image outside of RAM', which: name, limit: hex(gpa) });
+    if (offset < 0)
+      throw new PolyvisorError('internal', { what: 'image outside of RAM', which: name, limit: hex(gpa) });
     source.file.read(source.offset, memory.bytes.subarray(offset, offset + source.size));
     memory.bytes.fill(0, offset + source.size, offset + zeroedSize);
     memory.wrote(gpa, zeroedSize);
@@ -70,7 +76,13 @@ export function loadPieces(pieces: readonly LoadPiece[], memory: BackedGuestMemo
 
 /** A file taken whole to one address. */
 export function wholeFile(name: string, file: ImageFile, gpa: number): LoadPiece {
-  return { name, gpa, memorySize: file.size, zeroedSize: file.size, source: { file, offset: 0, size: file.size } };
+  return {
+    name,
+    gpa,
+    memorySize: file.size,
+    zeroedSize: file.size,
+    source: { file, offset: 0, size: file.size },
+  };
 }
 
 export function hex(value: number): string {

@@ -44,7 +44,13 @@ interface ElfOptions {
   readonly virtual?: bigint;
 }
 
-function elf({ bits = 64, littleEndian = true, machine = 243, address = 0x8000_0000, virtual }: ElfOptions = {}): Uint8Array {
+function elf({
+  bits = 64,
+  littleEndian = true,
+  machine = 243,
+  address = 0x8000_0000,
+  virtual,
+}: ElfOptions = {}): Uint8Array {
   const bytes = text(0, '\x7fELF', 0x204);
   const view = new DataView(bytes.buffer);
   const wide = bits === 64;
@@ -72,7 +78,13 @@ describe('ELF', () => {
         const parsed = parseElf(image(elf({ bits, littleEndian })));
         expect(parsed).toMatchObject({ bits, littleEndian, machine: 243, entry: 0x8000_0004 });
         expect(parsed.segments).toEqual([
-          { address: 0x8000_0000, virtualAddress: 0x8000_0000n, fileOffset: 0x200, fileSize: 4, memorySize: 16 },
+          {
+            address: 0x8000_0000,
+            virtualAddress: 0x8000_0000n,
+            fileOffset: 0x200,
+            fileSize: 4,
+            memorySize: 16,
+          },
         ]);
       }
     }
@@ -86,18 +98,23 @@ describe('ELF', () => {
     const whole = elf();
     const edit = fc.tuple(fc.nat(0x17f), fc.nat(255));
     fc.assert(
-      fc.property(fc.array(edit, { maxLength: 6 }), fc.integer({ min: 1, max: whole.length }), (edits, length) => {
-        const damaged = whole.slice(0, length);
-        for (const [at, value] of edits) if (at < length) damaged[at] = value;
-        try {
-          const { pieces } = placeFirmware(image(damaged), RAM.base);
-          checkPieces(pieces, RAM);
-          const memory = createTestGuestMemory({ size: 0x1000 });
-          if (pieces.every(({ gpa, zeroedSize }) => memory.locate(gpa, zeroedSize) >= 0)) loadPieces(pieces, memory);
-        } catch (error) {
-          expect(error).toBeInstanceOf(PolyvisorError);
-        }
-      }),
+      fc.property(
+        fc.array(edit, { maxLength: 6 }),
+        fc.integer({ min: 1, max: whole.length }),
+        (edits, length) => {
+          const damaged = whole.slice(0, length);
+          for (const [at, value] of edits) if (at < length) damaged[at] = value;
+          try {
+            const { pieces } = placeFirmware(image(damaged), RAM.base);
+            checkPieces(pieces, RAM);
+            const memory = createTestGuestMemory({ size: 0x1000 });
+            if (pieces.every(({ gpa, zeroedSize }) => memory.locate(gpa, zeroedSize) >= 0))
+              loadPieces(pieces, memory);
+          } catch (error) {
+            expect(error).toBeInstanceOf(PolyvisorError);
+          }
+        },
+      ),
       { numRuns: 3000 },
     );
   });
@@ -122,7 +139,12 @@ describe('kernels', () => {
       bytes.set(packed, 0x100);
       return bytes;
     };
-    const wrapped = [gzipSync(raw), zstdCompressSync(raw), zboot('gzip', gzipSync(raw)), zboot('zstd22', zstdCompressSync(raw))];
+    const wrapped = [
+      gzipSync(raw),
+      zstdCompressSync(raw),
+      zboot('gzip', gzipSync(raw)),
+      zboot('zstd22', zstdCompressSync(raw)),
+    ];
     for (const bytes of wrapped) {
       const unwrapped = unwrapImage(image(bytes));
       const back = new Uint8Array(unwrapped.size);
@@ -130,7 +152,9 @@ describe('kernels', () => {
       expect(back).toEqual(raw);
       expect(() => unwrapImage(image(bytes.slice(0, -20)))).toThrow(/damaged|truncated/);
     }
-    expect(() => unwrapImage(image(zboot('xzkern', gzipSync(raw))))).toThrow('kernel is compressed with xzkern: /boot/x; decompress it first');
+    expect(() => unwrapImage(image(zboot('xzkern', gzipSync(raw))))).toThrow(
+      'kernel is compressed with xzkern: /boot/x; decompress it first',
+    );
     expect(() => unwrapImage(image(text(0, '\xfd7zXZ')))).toThrow('compressed with xz');
   });
 
@@ -176,7 +200,9 @@ describe('placement', () => {
 
   test('initrd: half of RAM up, or right behind the kernel, or an error that says what is missing', () => {
     expect(placeInitrd(initrd(0x1000), kernel, RAM).gpa).toBe(0x8820_0000);
-    expect(placeInitrd(initrd(0x100_0000), kernel, { base: RAM.base, size: 0x180_0000 }).gpa).toBe(0x8020_5000);
+    expect(placeInitrd(initrd(0x100_0000), kernel, { base: RAM.base, size: 0x180_0000 }).gpa).toBe(
+      0x8020_5000,
+    );
     expect(() => placeInitrd(initrd(0x100_0000), kernel, { base: RAM.base, size: 0x100_0000 })).toThrow(
       'no room for initrd: /boot/x (16 MiB behind the kernel at 0x80205000, RAM ends at 0x81000000); give the machine more memory',
     );
@@ -205,14 +231,22 @@ describe('placement', () => {
 
   test('what overlaps or lies outside is refused by name', () => {
     const low = placeFirmware(image(elf({ address: 0x1000 }), 'firmware'), RAM.base);
-    expect(() => checkPieces(low.pieces, RAM)).toThrow('no room for firmware: /boot/x (needs 0x1000 to 0x1010, RAM is');
+    expect(() => checkPieces(low.pieces, RAM)).toThrow(
+      'no room for firmware: /boot/x (needs 0x1000 to 0x1010, RAM is',
+    );
     const firmware = placeFirmware(image(new Uint8Array(0x20_0001), 'firmware'), RAM.base);
-    expect(() => checkPieces([...firmware.pieces, ...kernel.pieces], RAM)).toThrow('firmware and kernel overlap');
+    expect(() => checkPieces([...firmware.pieces, ...kernel.pieces], RAM)).toThrow(
+      'firmware and kernel overlap',
+    );
   });
 });
 
 test('the reset vector is the six instructions that QEMU runs at reset, then its data', () => {
-  const rom = buildResetVector({ entry: 0x8000_0000, fdt: 0x8fe0_0000, info: { nextAddress: 0x8020_0000, nextMode: 1, bootHart: 0 } });
+  const rom = buildResetVector({
+    entry: 0x8000_0000,
+    fdt: 0x8fe0_0000,
+    info: { nextAddress: 0x8020_0000, nextMode: 1, bootHart: 0 },
+  });
   const view = new DataView(rom.buffer);
   const words = Array.from({ length: 6 }, (_, index) => view.getUint32(index * 4, true));
   expect(words).toEqual([0x0000_0297, 0x0282_8613, 0xf140_2573, 0x0202_b583, 0x0182_b283, 0x0002_8067]);

@@ -21,7 +21,9 @@ export function placeInitrd(file: ImageFile, kernel: PlacedImage, ram: RamRange)
   const ramEnd = ram.base + ram.size;
   const behind = alignUp(kernel.end, PAGE);
   const preferred = kernel.start + alignDown(Math.min(ram.size / 2, INITRD_DISTANCE), PAGE);
-  const gpa = [Math.max(preferred, behind), behind].find((start) => start + file.size <= ramEnd - FDT_ALIGNMENT);
+  const gpa = [Math.max(preferred, behind), behind].find(
+    (start) => start + file.size <= ramEnd - FDT_ALIGNMENT,
+  );
   if (gpa !== undefined) return wholeFile('initrd', file, gpa);
   throw new PolyvisorError('limit', {
     what: 'no room for initrd',

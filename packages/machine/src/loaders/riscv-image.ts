@@ -33,7 +33,11 @@ export function parseRiscvImage(file: ImageFile): RiscvImageHeader {
   // The header's size counts what the kernel clears; a file that has more than it tells is taken whole.
   const imageSize = Math.max(long(head, IMAGE_SIZE), file.size);
   if (!Number.isSafeInteger(textOffset + imageSize)) {
-    throw new PolyvisorError('corrupt', { what: 'bad Image header', which: file.path, limit: 'impossible size or offset' });
+    throw new PolyvisorError('corrupt', {
+      what: 'bad Image header',
+      which: file.path,
+      limit: 'impossible size or offset',
+    });
   }
   return { textOffset, imageSize };
 }

@@ -1,0 +1,114 @@
+import type { MappedDevice, MmioBus } from './mmio-bus.ts';
+import {
+  ASLEEP,
+  ENTRY_GPA_HIGH,
+  ENTRY_GPA_LOW,
+  ENTRY_OP,
+  ENTRY_VALUE,
+  entryAt,
+  HEAD,
+  OP_POSTED_WRITE,
+  OP_READ,
+  OP_TIMERS,
+  REPLY,
+  REPLY_FAULT,
+  REPLY_VALUE,
+  TAIL,
+} from './request-ring.ts';
+
+/** The consumer's side of one vCPU's ring, on the devices' thread. */
+export interface RingServer {
+  /** Serves what is there. Called for each wake-up message of the vCPU, and once to begin. */
+  wake(): void;
+  /** Serves no more; a vCPU that waits keeps waiting. */
+  close(): void;
+}
+
+/** What {@link createRingServer} needs. */
+export interface RingServerOptions {
+  readonly ring: Int32Array;
+  readonly bus: MmioBus;
+  /** A device threw: a bug or a host failure, never the guest's doing. The access is answered with a fault. */
+  readonly onError: (error: unknown) => void;
+  /**
+   * Deterministic mode: timers that the vCPU found due, and waiting for a device's work to be done before the vCPU
+   * goes on, so that its interrupt comes at the same instruction in every run.
+   */
+  readonly lockstep?: {
+    readonly runTimers: () => void;
+    readonly settle: (touched: MappedDevice | undefined) => Promise<void>;
+  };
+}
+
+/** Accesses served before other work of the event loop gets its turn. */
+const BATCH = 256;
+
+/** Makes the consumer of a ring. */
+export function createRingServer(options: RingServerOptions): RingServer {
+  const { ring, bus, onError, lockstep } = options;
+  let closed = false;
+  let settling = false;
+
+  function wake(): void {
+    if (settling || closed) return;
+    for (let served = 0; served < BATCH; served++) {
+      if (ring[TAIL] === Atomics.load(ring, HEAD)) {
+        Atomics.store(ring, ASLEEP, 1);
+        // A request may have come between the two: then nobody will send a message for it.
+        if (ring[TAIL] === Atomics.load(ring, HEAD)) return;
+        if (Atomics.exchange(ring, ASLEEP, 0) === 0) return;
+      }
+      serve();
+      if (settling || closed) return;
+    }
+    setImmediate(wake);
+  }
+
+  function serve(): void {
+    const count = ring[TAIL] as number;
+    const at = entryAt(count);
+    const op = (ring[at + ENTRY_OP] as number) & 0xff;
+    const width = (ring[at + ENTRY_OP] as number) >> 8;
+    const gpa =
+      ((ring[at + ENTRY_GPA_HIGH] as number) >>> 0) * 0x1_0000_0000 +
+      ((ring[at + ENTRY_GPA_LOW] as number) >>> 0);
+    const window = op === OP_TIMERS ? undefined : bus.find(gpa, width);
+    ring[REPLY_FAULT] = window === undefined && op !== OP_TIMERS ? 1 : 0;
+    try {
+      if (op === OP_TIMERS) lockstep?.runTimers();
+      else if (window === undefined) ring[REPLY_VALUE] = 0;
+      else if (op === OP_READ) ring[REPLY_VALUE] = window.device.read(gpa - window.gpa, width);
+      else window.device.write(gpa - window.gpa, width, (ring[at + ENTRY_VALUE] as number) >>> 0);
+    } catch (error) {
+      ring[REPLY_FAULT] = 1;
+      onError(error);
+    }
+    Atomics.store(ring, TAIL, (count + 1) | 0);
+    if (op === OP_POSTED_WRITE) return;
+    if (lockstep === undefined || op === OP_READ) {
+      answer(count);
+      return;
+    }
+    settling = true;
+    void lockstep
+      .settle(window)
+      .catch(onError)
+      .then(() => {
+        settling = false;
+        answer(count);
+        wake();
+      });
+  }
+
+  function answer(count: number): void {
+    Atomics.store(ring, REPLY, (count + 1) | 0);
+    Atomics.notify(ring, REPLY);
+  }
+
+  return {
+    wake,
+    close() {
+      closed = true;
+    },
+  };
+}
