@@ -37,7 +37,10 @@ export interface Decoded {
   operands: (number | bigint)[];
 }
 
-/** Reads guest code. Bytes past a page that is not mapped can't be asked for: `length` says how many there are. */
+/**
+ * Reads guest code. Bytes past a page that is not mapped can't be asked for: `length` says how many there are.
+ * `u16` and `u32` read in the front end's byte order ({@link FrontEnd.bigEndian}).
+ */
 export interface CodeReader {
   readonly length: number;
   u8(at: number): number;
