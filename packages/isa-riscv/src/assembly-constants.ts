@@ -6,7 +6,9 @@ const snake = (name: string): string => name.replace(/[A-Z]/g, '_$&').toUpperCas
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
 
 const constants = (type: string, prefix: string, table: Readonly<Record<string, number>>): string[] =>
-  Object.entries(table).map(([name, value]) => `export const ${prefix}${snake(name)}: ${type} = ${hex(value)};`);
+  Object.entries(table).map(
+    ([name, value]) => `export const ${prefix}${snake(name)}: ${type} = ${hex(value)};`,
+  );
 
 /**
  * Text of `assembly/state.gen.ts`: the vCPU block's layout and the numbers that helpers and front end share,

@@ -36,7 +36,9 @@ export interface StateField {
 type FieldRow = readonly [name: string, width: 1 | 4 | 8, reset: bigint, comment: string, count?: number];
 
 /** misa: RV64 (MXL 2) with A, C, D, F, I, M, S, U. */
-const MISA = (2n << 62n) | [...'ACDFIMSU'].reduce((bits, letter) => bits | (1n << BigInt(letter.charCodeAt(0) - 65)), 0n);
+const MISA =
+  (2n << 62n) |
+  [...'ACDFIMSU'].reduce((bits, letter) => bits | (1n << BigInt(letter.charCodeAt(0) - 65)), 0n);
 /** mstatus: SXL = UXL = 2 (64 bits), all else 0. */
 const MSTATUS = (2n << 34n) | (2n << 32n);
 const NEVER = (1n << 64n) - 1n;
