@@ -1,25 +1,47 @@
-/** @type {import('jest').Config} */
-export default {
+import { availableParallelism } from 'node:os';
+
+const wholeMachine = ['**/*.e2e.test.ts'];
+
+const shared = {
   rootDir: import.meta.dirname,
   roots: ['<rootDir>/packages', '<rootDir>/apps', '<rootDir>/tools'],
-  testMatch: ['**/src/**/*.test.ts', '**/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/dist/', '/assembly/'],
-  modulePathIgnorePatterns: ['/dist/'],
+  modulePathIgnorePatterns: ['/dist/', '/.cache/'],
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '\\.ts$': ['@swc/jest', swc()] },
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { target: 'esnext', parser: { syntax: 'typescript' } },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@polyvisor/source', 'node', 'node-addons'] },
   cacheDirectory: '<rootDir>/.cache/jest',
   injectGlobals: false,
-  // Native ES modules keep import.meta.url, so tests find wasm files and worker files as programs do.
-  maxWorkers: 2,
-  testTimeout: 30_000,
 };
+const ignored = ['/node_modules/', '/dist/', '/assembly/'];
 
-function swc() {
-  return {
-    jsc: { target: 'esnext', parser: { syntax: 'typescript' } },
-    module: { type: 'es6' },
-    sourceMaps: 'inline',
-  };
-}
+/** @type {import('jest').Config} */
+export default {
+  maxWorkers: Math.max(2, availableParallelism() - 1),
+  testTimeout: 30_000,
+  projects: [
+    {
+      ...shared,
+      displayName: 'unit',
+      testMatch: ['**/src/**/*.test.ts', '**/test/**/*.test.ts'],
+      testPathIgnorePatterns: [...ignored, '\\.e2e\\.test\\.ts$'],
+    },
+    {
+      // Guests that boot want the machine to themselves: one file after another, nothing beside them.
+      ...shared,
+      displayName: 'e2e',
+      testMatch: wholeMachine,
+      testPathIgnorePatterns: ignored,
+      runner: '<rootDir>/tools/run-jest/serial-runner.mjs',
+    },
+  ],
+};

@@ -7,6 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
+import { BuildBar } from './bootstrap/build-bar.mjs';
 
 const root = resolve(import.meta.dirname ?? '.', '..');
 const bin = join(root, 'node_modules/.bin');
@@ -70,19 +71,20 @@ async function build(args) {
   return status === 0 ? await run(join(bin, 'node'), ['tools/build/packages.mjs']) : status;
 }
 
-/** For start and test: silent unless something is built. */
+/** For start and test: a bar on a terminal, lines elsewhere, nothing when all is built. */
 async function buildQuietly() {
   await install();
   const began = Date.now();
-  const notice = setTimeout(() => say('building (cached afterwards)'), 2500);
-  const result = await capture(join(bin, 'nx'), ['run-many', '-t', 'wasm', 'bundle', '--outputStyle=static']);
-  clearTimeout(notice);
-  if (result.status !== 0) {
-    process.stderr.write(result.output);
-    fail(`bootstrap: the build failed after ${seconds(began)} (see above)`);
-  }
-  for (const line of result.output.split('\n'))
-    if (/^(wasm|bundle): /.test(line) && Date.now() - began > 2500) say(line);
+  const bar = new BuildBar(interactive);
+  const result = await capture(
+    join(bin, 'nx'),
+    ['run-many', '-t', 'wasm', 'bundle', '--outputStyle=static'],
+    (output) => bar.update(output),
+  );
+  bar.end();
+  if (result.status === 0) return;
+  process.stderr.write(result.output);
+  fail(`bootstrap: the build failed after ${seconds(began)} (see above)`);
 }
 
 async function start(args) {
@@ -245,11 +247,14 @@ function run(file, args, extra = {}) {
 }
 
 /** Runs a program and keeps what it prints. */
-function capture(file, args) {
+function capture(file, args, onOutput) {
   return new Promise((done) => {
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment });
     let output = '';
-    const add = (chunk) => (output += chunk);
+    const add = (chunk) => {
+      output += chunk;
+      onOutput(output);
+    };
     child.stdout.setEncoding('utf8').on('data', add);
     child.stderr.setEncoding('utf8').on('data', add);
     child.on('error', (error) => done({ status: 127, output: `${error.message}\n` }));
