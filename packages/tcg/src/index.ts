@@ -11,3 +11,6 @@ export * from './ir/parse.ts';
 export * from './ir/print.ts';
 export * from './ir/verify.ts';
 export * from './record.ts';
+export * from './interpreter/generate-interpreter.ts';
+export * from './interpreter/predecoder.ts';
+export * from './lower/access-descriptor.ts';
