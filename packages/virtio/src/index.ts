@@ -8,3 +8,6 @@ export type { ElementMemory } from './queue/element.ts';
 export type { QueueViolation, Virtqueue } from './queue/virtqueue.ts';
 export { createVirtioRng } from './rng/rng.ts';
 export type { VirtioRngDependencies, VirtioRngOptions } from './rng/rng.ts';
+export { createVirtioBlk } from './blk/blk.ts';
+export type { VirtioBlk, VirtioBlkDependencies, VirtioBlkOptions } from './blk/blk.ts';
+export type { BlockBackend } from './blk/block-backend.ts';
