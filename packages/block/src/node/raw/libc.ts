@@ -1,0 +1,78 @@
+import koffi from 'koffi';
+
+/** `struct flock` of 64-bit Linux: two shorts, padding, start, length, pid. */
+const FLOCK_BYTES = 32;
+const F_OFD_GETLK = 36;
+const F_OFD_SETLK = 37;
+const F_RDLCK = 0;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+
+/** Modes of `fallocate` (linux/falloc.h). */
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
+const FALLOC_FL_ZERO_RANGE = 16;
+
+/** The few calls to Linux that Node does not offer. */
+export interface Libc {
+  /** Puts a shared lock on one byte, for as long as the open file lives. @returns false when somebody holds it exclusively. */
+  lockShared(fd: number, byte: number): boolean;
+  /** Whether another open file has any lock on the byte. */
+  lockedByOther(fd: number, byte: number): boolean;
+  /** Gives the space back; the range reads as zeroes. Done on another thread. @returns false when the file system can't. */
+  punchHole(fd: number, offset: number, length: number): Promise<boolean>;
+  /** Zeroes the range and keeps its space. Done on another thread. @returns false when the file system can't. */
+  zeroRange(fd: number, offset: number, length: number): Promise<boolean>;
+}
+
+/** Opens libc; undefined where there is no such thing (another system, no prebuilt FFI). */
+export function openLibc(): Libc | undefined {
+  if (process.platform !== 'linux') return undefined;
+  try {
+    const library = koffi.load('libc.so.6');
+    // Not declared variadic: on 64-bit Linux the arguments travel the same way.
+    const fcntl = library.func('int fcntl(int fd, int command, _Inout_ uint8_t *lock)');
+    const fallocate = library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
+    return createLibc(fcntl as FcntlCall, fallocate as FallocateCall);
+  } catch {
+    return undefined;
+  }
+}
+
+type FcntlCall = (fd: number, command: number, lock: Uint8Array) => number;
+type FallocateCall = {
+  async(
+    fd: number,
+    mode: number,
+    offset: number,
+    length: number,
+    done: (error: Error | null, result: number) => void,
+  ): void;
+};
+
+function createLibc(fcntl: FcntlCall, fallocate: FallocateCall): Libc {
+  const flock = (type: number, byte: number): DataView => {
+    const view = new DataView(new ArrayBuffer(FLOCK_BYTES));
+    view.setInt16(0, type, true);
+    view.setBigInt64(8, BigInt(byte), true);
+    view.setBigInt64(16, 1n, true);
+    return view;
+  };
+  const call = (fd: number, command: number, lock: DataView): number =>
+    fcntl(fd, command, new Uint8Array(lock.buffer));
+  const allocate = (fd: number, mode: number, offset: number, length: number): Promise<boolean> =>
+    new Promise((resolve, reject) =>
+      fallocate.async(fd, mode | FALLOC_FL_KEEP_SIZE, offset, length, (error, result) =>
+        error === null ? resolve(result === 0) : reject(error),
+      ),
+    );
+  return {
+    lockShared: (fd, byte) => call(fd, F_OFD_SETLK, flock(F_RDLCK, byte)) === 0,
+    lockedByOther(fd, byte) {
+      const lock = flock(F_WRLCK, byte);
+      return call(fd, F_OFD_GETLK, lock) === 0 && lock.getInt16(0, true) !== F_UNLCK;
+    },
+    punchHole: (fd, offset, length) => allocate(fd, FALLOC_FL_PUNCH_HOLE, offset, length),
+    zeroRange: (fd, offset, length) => allocate(fd, FALLOC_FL_ZERO_RANGE, offset, length),
+  };
+}
