@@ -43,12 +43,19 @@ export interface MachineVm extends AcceleratedVm {
   readonly isa: RiscvIsa;
   /** Somebody wrote into pages that hold translated code (their flags and the stale counter are set): kick whoever must know. */
   codeWritten(offset: number, length: number): void;
+  /**
+   * Wakes the vCPU from WFI, too. A kick that comes while the vCPU isn't in `run` makes its next `run` return
+   * at once: kicks are never lost.
+   */
+  kick(index: number): void;
   /** Figures of all vCPUs; must have `instructions`. */
   stats(): Readonly<Record<string, number>>;
 }
 
 /** The accelerator that `createMachine` drives. */
 export interface MachineAccelerator extends Accelerator {
+  /** Stack that a vCPU thread needs, in MiB, for nested guest calls. */
+  readonly stackSizeMb?: number;
   createVm(config: MachineVmConfig): MachineVm;
 }
 
@@ -65,12 +72,14 @@ export const ECALL_WAIT = 3;
 export interface MachineVcpuHost extends VcpuHost {
   /** The last mmioRead or mmioWrite hit no device: raise an access fault if the CPU knows one. Cleared by the next access. */
   fault: boolean;
+  /** Reads and writes must find the clock published (icount): mtime and device timers are read from it. */
+  mmioRead(gpa: number, width: number): number;
   /**
    * Present with built-in firmware: serves an `ecall` from S-mode instead of a trap to M-mode. Arguments and
    * results are in the vCPU's x-registers (`x*` of {@link RiscvVcpu}), which are up to date and writable
    * during the call. The vCPU has pc at the `ecall` and goes on behind it. Returns an `ECALL_*`.
    */
-  environmentCall?(): number;
+  environmentCall?: () => number;
   /**
    * icount only: runs device timers that are due at the clock's time. The vCPU calls it, with the clock
    * published, when guest time reaches `clock.nextDeadlineNs()`; in WFI it advances the clock to the

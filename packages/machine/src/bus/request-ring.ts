@@ -46,6 +46,12 @@ export const OP_WRITE = 2;
 export const OP_POSTED_WRITE = 3;
 /** Runs due timers; waits. */
 export const OP_TIMERS = 4;
+/** Built-in firmware: writes `value` bytes of guest memory at the address to the console; waits for their number. */
+export const OP_CONSOLE = 5;
+/** Built-in firmware: writes the byte `value` to the console; waits. */
+export const OP_CONSOLE_BYTE = 6;
+/** Built-in firmware: system reset, type in the low and reason in the high half of the address; waits. */
+export const OP_SYSTEM_RESET = 7;
 
 /** First word of an entry by its count. */
 export function entryAt(count: number): number {

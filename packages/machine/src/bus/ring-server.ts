@@ -7,8 +7,11 @@ import {
   ENTRY_VALUE,
   entryAt,
   HEAD,
+  OP_CONSOLE,
+  OP_CONSOLE_BYTE,
   OP_POSTED_WRITE,
   OP_READ,
+  OP_SYSTEM_RESET,
   OP_TIMERS,
   REPLY,
   REPLY_FAULT,
@@ -30,6 +33,8 @@ export interface RingServerOptions {
   readonly bus: MmioBus;
   /** A device threw: a bug or a host failure, never the guest's doing. The access is answered with a fault. */
   readonly onError: (error: unknown) => void;
+  /** Present with built-in firmware. */
+  readonly firmware?: FirmwareServices;
   /**
    * Deterministic mode: timers that the vCPU found due, and waiting for a device's work to be done before the vCPU
    * goes on, so that its interrupt comes at the same instruction in every run.
@@ -40,12 +45,21 @@ export interface RingServerOptions {
   };
 }
 
+/** What built-in firmware asks of the devices' thread. Guest input: addresses and lengths are unchecked. */
+export interface FirmwareServices {
+  /** Writes guest memory to the console; returns the bytes written, or -1 when the range is not all RAM. */
+  consoleWrite(gpa: number, length: number): number;
+  consoleByte(byte: number): void;
+  /** SBI system reset (SRST extension); type and reason as the guest gave them, checked by the caller. */
+  systemReset(type: number, reason: number): void;
+}
+
 /** Accesses served before other work of the event loop gets its turn. */
 const BATCH = 256;
 
 /** Makes the consumer of a ring. */
 export function createRingServer(options: RingServerOptions): RingServer {
-  const { ring, bus, onError, lockstep } = options;
+  const { ring, bus, onError, lockstep, firmware } = options;
   let closed = false;
   let settling = false;
 
@@ -72,13 +86,15 @@ export function createRingServer(options: RingServerOptions): RingServer {
     const gpa =
       ((ring[at + ENTRY_GPA_HIGH] as number) >>> 0) * 0x1_0000_0000 +
       ((ring[at + ENTRY_GPA_LOW] as number) >>> 0);
-    const window = op === OP_TIMERS ? undefined : bus.find(gpa, width);
-    ring[REPLY_FAULT] = window === undefined && op !== OP_TIMERS ? 1 : 0;
+    const value = (ring[at + ENTRY_VALUE] as number) >>> 0;
+    const window = op > OP_POSTED_WRITE ? undefined : bus.find(gpa, width);
+    ring[REPLY_FAULT] = 0;
+    ring[REPLY_VALUE] = 0;
     try {
-      if (op === OP_TIMERS) lockstep?.runTimers();
-      else if (window === undefined) ring[REPLY_VALUE] = 0;
+      if (op > OP_POSTED_WRITE) ring[REPLY_VALUE] = callMachine(op, gpa, value);
+      else if (window === undefined) ring[REPLY_FAULT] = 1;
       else if (op === OP_READ) ring[REPLY_VALUE] = window.device.read(gpa - window.gpa, width);
-      else window.device.write(gpa - window.gpa, width, (ring[at + ENTRY_VALUE] as number) >>> 0);
+      else window.device.write(gpa - window.gpa, width, value);
     } catch (error) {
       ring[REPLY_FAULT] = 1;
       onError(error);
@@ -98,6 +114,15 @@ export function createRingServer(options: RingServerOptions): RingServer {
         answer(count);
         wake();
       });
+  }
+
+  function callMachine(op: number, gpa: number, value: number): number {
+    if (op === OP_TIMERS) lockstep?.runTimers();
+    else if (op === OP_CONSOLE) return firmware?.consoleWrite(gpa, value) ?? 0;
+    else if (op === OP_CONSOLE_BYTE) firmware?.consoleByte(value & 0xff);
+    else if (op === OP_SYSTEM_RESET)
+      firmware?.systemReset(gpa % 0x1_0000_0000, Math.floor(gpa / 0x1_0000_0000));
+    return 0;
   }
 
   function answer(count: number): void {

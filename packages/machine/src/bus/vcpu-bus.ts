@@ -43,6 +43,8 @@ export interface VcpuBusOptions {
 export interface VcpuBus extends MachineVcpuHost {
   /** Accesses that no device answered. */
   faults: number;
+  /** Asks the devices' thread for something that is no register access (`OP_*`), waits, gives its 32-bit answer. */
+  call(op: number, gpa: number, value: number): number;
 }
 
 /**
@@ -166,6 +168,10 @@ export function createVcpuBus(options: VcpuBusOptions): VcpuBus {
       return width === 4 ? 0xffff_ffff : 2 ** (width * 8) - 1;
     },
     ioWrite: noDevice,
+    call(op, gpa, value) {
+      send(op, gpa, 0, value);
+      return ring[REPLY_VALUE] as number;
+    },
     serviceTimers: () => send(OP_TIMERS, 0, 0, 0),
   };
   return bus;

@@ -1,0 +1,39 @@
+import type { ClockHandle } from '@polyvisor/clock';
+import type { RemoteWindow } from '../bus/remote-window.ts';
+
+/** What a vCPU thread gets when it is made. */
+export interface VcpuThreadData {
+  readonly index: number;
+  /** Control words of all vCPUs. */
+  readonly control: Int32Array;
+  /** This vCPU's request ring. */
+  readonly ring: Int32Array;
+}
+
+/** First and only message to a vCPU thread: what to run on. Everything else goes through shared words. */
+export interface OpenVcpuMessage {
+  /** Board whose `open-hart.ts` builds the thread's side. */
+  readonly board: 'riscv-virt';
+  /** The accelerator's `vcpuModule` and `handle`. */
+  readonly module: string;
+  readonly handle: unknown;
+  readonly clock: ClockHandle;
+  readonly nsPerTick: number;
+  /** Deterministic mode: every write to a device waits. */
+  readonly synchronous: boolean;
+  readonly remote: readonly RemoteWindow[];
+  readonly harts: number;
+  readonly ramSize: number;
+  readonly plic: Int32Array;
+  readonly aclint: Int32Array;
+  /** SBI calls are served by the emulator, and harts start in S-mode. */
+  readonly builtinSbi: boolean;
+}
+
+/** From a vCPU thread to the main thread. `null`, the cheapest message, wakes the server of its request ring. */
+export type VcpuThreadMessage =
+  | null
+  | { readonly kind: 'opened' }
+  /** Answer to the PARK_REQUEST of that count. */
+  | { readonly kind: 'parked'; readonly request: number }
+  | { readonly kind: 'failed'; readonly error: Error };

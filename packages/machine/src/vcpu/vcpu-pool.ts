@@ -1,0 +1,148 @@
+import { PolyvisorError } from '@polyvisor/contracts';
+import { Worker } from 'node:worker_threads';
+import { RING_WORDS } from '../bus/request-ring.ts';
+import {
+  COMMAND,
+  COMMAND_EXIT,
+  COMMAND_PARK,
+  COMMAND_RUN,
+  CONTROL_WORDS,
+  HART_STATE,
+  HART_STOPPED,
+  PARK_REQUEST,
+  ringBell,
+  startHart,
+} from './control-words.ts';
+import type { OpenVcpuMessage, VcpuThreadData, VcpuThreadMessage } from './messages.ts';
+
+/** The vCPU threads of a machine, seen from its main thread. All vCPUs start parked and stopped. */
+export interface VcpuPool {
+  readonly control: Int32Array;
+  /** Request ring of each vCPU. */
+  readonly rings: readonly Int32Array[];
+  /** Tells every thread what to run on; `kick` then makes a vCPU leave `run`. */
+  open(message: OpenVcpuMessage, kick: (index: number) => void): void;
+  /** Makes all vCPUs stand still; resolves when they do. They leave `run`, WFI and register accesses first. */
+  park(): Promise<void>;
+  /** Lets them go on. */
+  unpark(): void;
+  /** Only while parked: every hart stopped, then `first` started at a pc. */
+  powerOn(harts: readonly number[], pc: number, argument: number): void;
+  /** Ends the threads. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What {@link createVcpuPool} needs. */
+export interface VcpuPoolOptions {
+  readonly count: number;
+  /** Stack of a vCPU thread; nested guest calls live on it. */
+  readonly stackSizeMb?: number;
+  /** A vCPU wrote into its request ring while the server slept. */
+  readonly onWake: (index: number) => void;
+  /** A vCPU can't go on. */
+  readonly onFailure: (error: Error) => void;
+}
+
+/** How long a thread may take to end by itself. */
+const EXIT_TIMEOUT_MS = 1000;
+
+/** Spawns one worker a vCPU at once, so that they load while the machine is being built. */
+export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
+  const { count, onWake, onFailure } = options;
+  const control = new Int32Array(new SharedArrayBuffer(count * CONTROL_WORDS * 4));
+  const rings = Array.from({ length: count }, () => new Int32Array(new SharedArrayBuffer(RING_WORDS * 4)));
+  const exited: Promise<void>[] = [];
+  const waiting = new Map<number, () => void>();
+  let kick: ((index: number) => void) | undefined;
+  let parkRequest = 0;
+  let parking: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
+
+  const workers = rings.map((ring, index) => {
+    control[index * CONTROL_WORDS + HART_STATE] = HART_STOPPED;
+    const data: VcpuThreadData = { index, control, ring };
+    const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), {
+      workerData: data,
+      name: `vcpu${index}`,
+      ...(options.stackSizeMb === undefined ? {} : { resourceLimits: { stackSizeMb: options.stackSizeMb } }),
+    });
+    worker.on('message', (message: VcpuThreadMessage) => receive(index, message));
+    worker.on('error', onFailure);
+    exited.push(
+      new Promise((resolve) => {
+        worker.on('exit', () => {
+          waiting.get(index)?.();
+          if (closing === undefined)
+            onFailure(new PolyvisorError('internal', { what: 'vCPU thread ended', which: `${index}` }));
+          resolve();
+        });
+      }),
+    );
+    return worker;
+  });
+
+  function receive(index: number, message: VcpuThreadMessage): void {
+    if (message === null) onWake(index);
+    else if (message.kind === 'failed') onFailure(message.error);
+    else if (message.kind === 'parked' && message.request === parkRequest) waiting.get(index)?.();
+  }
+
+  function command(value: number): void {
+    for (let index = 0; index < count; index++) {
+      Atomics.store(control, index * CONTROL_WORDS + PARK_REQUEST, parkRequest);
+      Atomics.store(control, index * CONTROL_WORDS + COMMAND, value);
+      ringBell(control, index);
+      if (value !== COMMAND_RUN) kick?.(index);
+    }
+  }
+
+  return {
+    control,
+    rings,
+    open(message, kickVcpu) {
+      kick = kickVcpu;
+      for (const worker of workers) worker.postMessage(message);
+    },
+    park() {
+      if (parking !== undefined) return parking;
+      parkRequest++;
+      const all = workers.map(
+        (_, index) =>
+          new Promise<void>((resolve) =>
+            waiting.set(index, () => {
+              waiting.delete(index);
+              resolve();
+            }),
+          ),
+      );
+      parking = Promise.all(all).then(() => undefined);
+      command(COMMAND_PARK);
+      return parking;
+    },
+    unpark() {
+      parking = undefined;
+      command(COMMAND_RUN);
+    },
+    powerOn(harts, pc, argument) {
+      for (let index = 0; index < count; index++) control[index * CONTROL_WORDS + HART_STATE] = HART_STOPPED;
+      for (const hart of harts) startHart(control, hart, halves(pc), halves(argument));
+    },
+    close() {
+      closing ??= (async () => {
+        command(COMMAND_EXIT);
+        // A thread that was never opened doesn't look at its words.
+        const grace = kick === undefined ? 0 : EXIT_TIMEOUT_MS;
+        const timeout = setTimeout(() => {
+          for (const worker of workers) void worker.terminate();
+        }, grace);
+        await Promise.all(exited);
+        clearTimeout(timeout);
+      })();
+      return closing;
+    },
+  };
+}
+
+function halves(value: number): [number, number] {
+  return [value | 0, Math.floor(value / 0x1_0000_0000)];
+}

@@ -1,0 +1,102 @@
+import { PolyvisorError } from '@polyvisor/contracts';
+import { parentPort, workerData } from 'node:worker_threads';
+import { openHart } from '../boards/riscv-virt/open-hart.ts';
+import type { BoardVcpu, OpenBoardVcpu } from './board-vcpu.ts';
+import {
+  BELL,
+  COMMAND,
+  COMMAND_EXIT,
+  COMMAND_PARK,
+  CONTROL_WORDS,
+  HART_START_PENDING,
+  HART_STARTED,
+  HART_STATE,
+  HART_STOPPED,
+  PARK_REQUEST,
+} from './control-words.ts';
+import type { OpenVcpuMessage, VcpuThreadData, VcpuThreadMessage } from './messages.ts';
+
+/*
+ * A vCPU's thread. Its modules are on the way to the first guest instruction, so it imports little.
+ * It never returns to its event loop while the machine lives: all that it is told comes through shared words.
+ */
+
+const BOARDS: Readonly<Record<OpenVcpuMessage['board'], OpenBoardVcpu>> = { 'riscv-virt': openHart };
+
+const data = workerData as VcpuThreadData;
+const { control, index } = data;
+const base = index * CONTROL_WORDS;
+
+parentPort?.once('message', (message: OpenVcpuMessage) => {
+  void live(message);
+});
+
+async function live(message: OpenVcpuMessage): Promise<void> {
+  try {
+    const board = await BOARDS[message.board]({ data, message, wakeServer: () => post(null) });
+    post({ kind: 'opened' });
+    obey(board);
+    board.vcpu.close();
+  } catch (error) {
+    post({ kind: 'failed', error: asError(error) });
+    obey(undefined);
+  }
+  parentPort?.close();
+}
+
+/** Does what the control words tell until they tell to exit; without a vCPU it only answers. */
+function obey(board: BoardVcpu | undefined): void {
+  let runnable = board;
+  let parked = 0;
+  for (;;) {
+    // Read before all other words: a change after it makes the wait below return at once.
+    const bell = Atomics.load(control, base + BELL);
+    const command = Atomics.load(control, base + COMMAND);
+    if (command === COMMAND_EXIT) return;
+    if (command === COMMAND_PARK) {
+      const request = Atomics.load(control, base + PARK_REQUEST);
+      if (request !== parked) {
+        parked = request;
+        post({ kind: 'parked', request });
+      }
+    } else if (runnable !== undefined && isStarted(runnable)) {
+      if (!runOnce(runnable)) runnable = undefined;
+      continue;
+    }
+    Atomics.wait(control, base + BELL, bell);
+  }
+}
+
+function isStarted(board: BoardVcpu): boolean {
+  const state = Atomics.load(control, base + HART_STATE);
+  if (state !== HART_START_PENDING) return state === HART_STARTED;
+  board.start();
+  // A stop that came meanwhile can only be this hart's own: nobody else stops it.
+  Atomics.store(control, base + HART_STATE, HART_STARTED);
+  return true;
+}
+
+/** Runs guest code until there is something to look at; false when the vCPU is of no more use. */
+function runOnce({ vcpu }: BoardVcpu): boolean {
+  try {
+    const exit = vcpu.run();
+    if (exit === 'halted' || exit === 'shutdown') {
+      // Unless another hart has started this one again by now.
+      Atomics.compareExchange(control, base + HART_STATE, HART_STARTED, HART_STOPPED);
+    } else if (exit !== 'kicked') {
+      throw new PolyvisorError('internal', { what: 'vCPU gave up', which: `${index}`, limit: exit });
+    }
+    return true;
+  } catch (error) {
+    post({ kind: 'failed', error: asError(error) });
+    return false;
+  }
+}
+
+function post(message: VcpuThreadMessage): void {
+  parentPort?.postMessage(message);
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
