@@ -47,8 +47,9 @@ describe('generate', () => {
     expect(text).toContain("type: 'uint64', width: 64, reset: 18446744073709551615n, since: 1 }");
   });
 
-  test('leaves files without state options alone', () => {
-    expect(generate([file([{}], { dependency: [] })], 1).size).toBe(0);
+  test('leaves files alone that have neither state options nor a state', () => {
+    expect(generate([file([{}], { dependency: [] })], 1).size).toBe(1);
+    expect(generate([file([{}], { dependency: [], messageType: [{ name: 'Request' }] })], 1).size).toBe(0);
   });
 
   test.each([

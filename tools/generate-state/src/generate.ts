@@ -38,7 +38,7 @@ export function generate(
   stateVersion: number,
 ): ReadonlyMap<string, string> {
   const problems: string[] = [];
-  const stateFiles = files.filter((file) => file.dependency?.includes(optionsFile));
+  const stateFiles = files.filter(declaresState);
   const messages = new Map<string, StateMessage>();
   const sources = new Map<string, string>();
   for (const file of stateFiles) {
@@ -59,6 +59,12 @@ export function generate(
   }
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return outputs;
+}
+
+/** A state's file uses the options or, where every default fits, has a message called `…State`. */
+function declaresState(file: FileDescriptor): boolean {
+  if (file.dependency?.includes(optionsFile) === true) return true;
+  return file.messageType?.some((message) => message.name.endsWith('State')) === true;
 }
 
 /** Writes the one file that a .proto file becomes. */
@@ -228,9 +234,7 @@ class StateFile {
   #reference(field: FieldDescriptor, nameOf: (messageName: string) => string): string {
     const inner = this.#messages.get(field.typeName ?? '');
     if (inner === undefined) {
-      this.#problems.push(
-        `${this.#file.name}: ${field.name}: ${field.typeName} is no state (its file lacks ${optionsFile})`,
-      );
+      this.#problems.push(`${this.#file.name}: ${field.name}: ${field.typeName} is no state`);
       return 'never';
     }
     const name = nameOf(inner.message.name);
