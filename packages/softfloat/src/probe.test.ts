@@ -1,11 +1,15 @@
 import { expect, test } from '@jest/globals';
 import { createSubject } from '../test/subject.ts';
 import { FLAG, GUEST_OPTIONS, OPTION, REFERENCE, probeHostFmaFused } from './index.ts';
-import { FMA_BATTERY } from './probe.ts';
+import { FMA_BATTERY, FMA_PROBE_MODULE } from './probe.ts';
 
 function bitsOf(x: number): bigint {
   return new BigUint64Array(Float64Array.of(x).buffer)[0] ?? 0n;
 }
+
+test('the probe is a valid module on an engine that has relaxed SIMD, as this one has', () => {
+  expect(WebAssembly.validate(FMA_PROBE_MODULE)).toBe(true);
+});
 
 test('every row of the battery is right and tells one rounding from two', () => {
   for (const [a, b, c, expected] of FMA_BATTERY) {

@@ -5,12 +5,12 @@
  *
  * Source: WebAssembly core specification, release 3.0, binary format of vector instructions (0xfd 0x107).
  */
-const PROBE = Uint8Array.of(
+export const FMA_PROBE_MODULE = Uint8Array.of(
   ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
   ...[0x01, 0x08, 0x01, 0x60, 0x03, 0x7c, 0x7c, 0x7c, 0x01, 0x7c],
   ...[0x03, 0x02, 0x01, 0x00],
   ...[0x07, 0x05, 0x01, 0x01, 0x66, 0x00, 0x00],
-  ...[0x0a, 0x17, 0x01, 0x15, 0x00],
+  ...[0x0a, 0x16, 0x01, 0x14, 0x00],
   ...[0x20, 0x00, 0xfd, 0x14, 0x20, 0x01, 0xfd, 0x14, 0x20, 0x02, 0xfd, 0x14],
   ...[0xfd, 0x87, 0x02, 0xfd, 0x21, 0x00, 0x0b],
 );
@@ -40,8 +40,8 @@ export const FMA_BATTERY: readonly (readonly [number, number, number, number])[]
  * Run it once per process, before translated code runs, and set OPTION.HOST_FMA_FUSED accordingly. Some 0.2 ms.
  */
 export function probeHostFmaFused(): boolean {
-  if (!WebAssembly.validate(PROBE)) return false;
-  const { f } = new WebAssembly.Instance(new WebAssembly.Module(PROBE)).exports;
+  if (!WebAssembly.validate(FMA_PROBE_MODULE)) return false;
+  const { f } = new WebAssembly.Instance(new WebAssembly.Module(FMA_PROBE_MODULE)).exports;
   if (typeof f !== 'function') return false;
   const multiplyAdd = f as (a: number, b: number, c: number) => number;
   return FMA_BATTERY.every(([a, b, c, expected]) => Object.is(multiplyAdd(a, b, c), expected));

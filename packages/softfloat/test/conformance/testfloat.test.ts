@@ -1,0 +1,33 @@
+import { expect, test } from '@jest/globals';
+import { describeWith } from '@polyvisor/testkit/needs';
+import { OPERATION_NAMES } from '../../src/index.ts';
+import { runVectors } from './run-vectors.ts';
+import { listRuns } from './vectors.ts';
+
+const folder = process.env['CONFORMANCE_DIR'];
+const runs = folder === undefined ? [] : await listRuns(folder);
+const names = OPERATION_NAMES.filter((name) => runs.some((run) => run.operation === name));
+
+/** Enough for all of one or two operands; the six million of three are left to main.ts. */
+const LIMIT = 100_000;
+
+describeWith({ variables: ['CONFORMANCE_DIR'] }, 'Berkeley TestFloat, level 1', () => {
+  if (names.length === 0) {
+    process.stderr.write(
+      `SKIPPED: Berkeley TestFloat: ${folder} has no testfloat/<specialisation>/testfloat_gen\n`,
+    );
+    test.skip('no generator in CONFORMANCE_DIR', () => undefined);
+    return;
+  }
+  test.each(names)(
+    '%s',
+    async (name) => {
+      for (const run of runs.filter(({ operation }) => operation === name)) {
+        const report = await runVectors(run, LIMIT);
+        expect(report.examples).toEqual([]);
+        expect(report.compared).toBeGreaterThan(100);
+      }
+    },
+    300_000,
+  );
+});
