@@ -25,11 +25,13 @@ export function listAr(path: string): ArMember[] {
     let position = MAGIC.length;
     while (position < fileSize) {
       const header = readText(descriptor, position, HEADER_BYTES);
-      if (header.length !== HEADER_BYTES || !header.endsWith('`\n')) throw corrupt(path, `bad member header at byte ${position}`);
+      if (header.length !== HEADER_BYTES || !header.endsWith('`\n'))
+        throw corrupt(path, `bad member header at byte ${position}`);
       const digits = header.slice(48, 58).trimEnd();
       const size = Number(digits);
       const offset = position + HEADER_BYTES;
-      if (!/^\d+$/.test(digits) || offset + size > fileSize) throw corrupt(path, `bad member size at byte ${position}`);
+      if (!/^\d+$/.test(digits) || offset + size > fileSize)
+        throw corrupt(path, `bad member size at byte ${position}`);
       members.push({ name: header.slice(0, 16).trimEnd().replace(/\/$/, ''), offset, size });
       if (members.length > MEMBER_LIMIT) throw corrupt(path, `more than ${MEMBER_LIMIT} members`);
       position = offset + size + (size & 1);

@@ -3,7 +3,13 @@ export type CpioEntry =
   | { readonly type: 'file'; readonly path: string; readonly mode: number; readonly data: Uint8Array }
   | { readonly type: 'directory'; readonly path: string; readonly mode: number }
   | { readonly type: 'symlink'; readonly path: string; readonly target: string }
-  | { readonly type: 'device'; readonly path: string; readonly mode: number; readonly major: number; readonly minor: number };
+  | {
+      readonly type: 'device';
+      readonly path: string;
+      readonly mode: number;
+      readonly major: number;
+      readonly minor: number;
+    };
 
 const TYPE_BITS = { file: 0o100000, directory: 0o040000, symlink: 0o120000, device: 0o020000 } as const;
 const HEADER_BYTES = 110;
@@ -14,7 +20,10 @@ const HEADER_BYTES = 110;
  * Source: Linux Documentation/driver-api/early-userspace/buffer-format.rst.
  */
 export function writeCpio(entries: readonly CpioEntry[]): Uint8Array {
-  const records = [...entries.map(toRecord), { name: 'TRAILER!!!', mode: 0, links: 1, data: new Uint8Array(0), major: 0, minor: 0 }];
+  const records = [
+    ...entries.map(toRecord),
+    { name: 'TRAILER!!!', mode: 0, links: 1, data: new Uint8Array(0), major: 0, minor: 0 },
+  ];
   const encoder = new TextEncoder();
   const named = records.map((record) => ({ ...record, name: encoder.encode(`${record.name}\0`) }));
   let size = 0;
@@ -35,7 +44,13 @@ export function writeCpio(entries: readonly CpioEntry[]): Uint8Array {
 }
 
 function toRecord(entry: CpioEntry) {
-  const common = { name: entry.path, links: entry.type === 'directory' ? 2 : 1, major: 0, minor: 0, data: new Uint8Array(0) };
+  const common = {
+    name: entry.path,
+    links: entry.type === 'directory' ? 2 : 1,
+    major: 0,
+    minor: 0,
+    data: new Uint8Array(0),
+  };
   const mode = TYPE_BITS[entry.type] | (entry.type === 'symlink' ? 0o777 : entry.mode);
   if (entry.type === 'file') return { ...common, mode, data: entry.data };
   if (entry.type === 'symlink') return { ...common, mode, data: new TextEncoder().encode(entry.target) };

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { extract, type Headers } from 'tar-stream';
+import { extract, type Header } from 'tar-stream';
 import { PolyvisorError } from '@polyvisor/contracts';
 import { listAr, type ArMember } from './ar.ts';
 import { decodeXz } from './decode-xz.ts';
@@ -12,7 +12,7 @@ import { openFileSource } from './file-source.ts';
 export interface DebEntry {
   /** Without leading `./` or `/`. */
   readonly path: string;
-  readonly type: Headers['type'];
+  readonly type: Header['type'];
   readonly mode: number;
   readonly linkTarget?: string;
   readonly data: Uint8Array;
@@ -26,7 +26,12 @@ export interface DebEntry {
  */
 export async function readDeb(path: string, wanted: (path: string) => boolean): Promise<DebEntry[]> {
   const member = listAr(path).find(({ name }) => name.startsWith('data.tar'));
-  if (member === undefined) throw new PolyvisorError('corrupt', { what: 'not a Debian package', which: path, limit: 'no data.tar member' });
+  if (member === undefined)
+    throw new PolyvisorError('corrupt', {
+      what: 'not a Debian package',
+      which: path,
+      limit: 'no data.tar member',
+    });
   const entries: DebEntry[] = [];
   const tar = extract();
   const done = pipeline(openMember(path, member), tar);
@@ -62,7 +67,12 @@ const OPENERS: Readonly<Record<string, (path: string, member: ArMember) => Reada
 
 function openMember(path: string, member: ArMember): Readable {
   const open = OPENERS[member.name];
-  if (open === undefined) throw new PolyvisorError('unsupported', { what: 'unknown compression in package', which: path, limit: member.name });
+  if (open === undefined)
+    throw new PolyvisorError('unsupported', {
+      what: 'unknown compression in package',
+      which: path,
+      limit: member.name,
+    });
   return open(path, member);
 }
 

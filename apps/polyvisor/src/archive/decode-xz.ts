@@ -63,11 +63,17 @@ export function bytesSource(bytes: Uint8Array): ByteSource & { ended(): boolean 
   };
 }
 
-function* decodeBlock(source: ByteSource, sizeByte: number, checkSize: number, checker: Checker): Generator<Uint8Array, void, undefined> {
+function* decodeBlock(
+  source: ByteSource,
+  sizeByte: number,
+  checkSize: number,
+  checker: Checker,
+): Generator<Uint8Array, void, undefined> {
   const header = new Uint8Array((sizeByte + 1) * 4);
   header[0] = sizeByte;
   header.set(source.take(header.length - 1), 1);
-  if (crc32(header.subarray(0, -4)) !== u32(header, header.length - 4)) throw corrupt('block header checksum differs');
+  if (crc32(header.subarray(0, -4)) !== u32(header, header.length - 4))
+    throw corrupt('block header checksum differs');
   const dictionarySize = parseBlockHeader(header);
 
   let packed = 0;

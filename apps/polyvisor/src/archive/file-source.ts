@@ -32,7 +32,11 @@ export function openFileSource(path: string, offset: number, length: number): Fi
     while (to < wanted) {
       const count = readSync(descriptor, buffer, to, Math.min(buffer.length - to, end - next), next);
       if (count === 0) {
-        throw new PolyvisorError('corrupt', { what: 'the file ends too early', which: path, limit: `at byte ${next}` });
+        throw new PolyvisorError('corrupt', {
+          what: 'the file ends too early',
+          which: path,
+          limit: `at byte ${next}`,
+        });
       }
       to += count;
       next += count;

@@ -306,7 +306,8 @@ export class Lzma2Decoder {
       }
       const length = this.#match(positionState);
       const distance = this.#rep0 + 1;
-      if (distance > position || distance > this.#dictionarySize) throw corrupt('a match reaches before the start');
+      if (distance > position || distance > this.#dictionarySize)
+        throw corrupt('a match reaches before the start');
       if (length > stop - this.#end) throw corrupt('a match crosses a chunk');
       let from = this.#end - distance;
       for (let i = 0; i < length; i++) window[this.#end++] = window[from++]!;

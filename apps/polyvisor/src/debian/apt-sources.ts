@@ -34,7 +34,14 @@ export function parseDeb822Sources(text: string): AptSource[] {
     if (!words(fields.get('types') ?? '').includes('deb')) continue;
     if (/^(no|false|0|off|without|disable)$/i.test(fields.get('enabled') ?? 'yes')) continue;
     const signedBy = fields.get('signed-by');
-    sources.push(...source(words(fields.get('uris') ?? ''), words(fields.get('suites') ?? ''), words(fields.get('components') ?? ''), signedBy));
+    sources.push(
+      ...source(
+        words(fields.get('uris') ?? ''),
+        words(fields.get('suites') ?? ''),
+        words(fields.get('components') ?? ''),
+        signedBy,
+      ),
+    );
   }
   return sources;
 }
@@ -45,8 +52,12 @@ export function readAptSources(folder = '/etc/apt'): AptSource[] {
   const names = attempt(() => readdirSync(parts).sort(), []);
   return [
     ...parseOneLineSources(attempt(() => readFileSync(join(folder, 'sources.list'), 'utf8'), '')),
-    ...names.filter((name) => name.endsWith('.list')).flatMap((name) => parseOneLineSources(attempt(() => readFileSync(join(parts, name), 'utf8'), ''))),
-    ...names.filter((name) => name.endsWith('.sources')).flatMap((name) => parseDeb822Sources(attempt(() => readFileSync(join(parts, name), 'utf8'), ''))),
+    ...names
+      .filter((name) => name.endsWith('.list'))
+      .flatMap((name) => parseOneLineSources(attempt(() => readFileSync(join(parts, name), 'utf8'), ''))),
+    ...names
+      .filter((name) => name.endsWith('.sources'))
+      .flatMap((name) => parseDeb822Sources(attempt(() => readFileSync(join(parts, name), 'utf8'), ''))),
   ];
 }
 
@@ -65,7 +76,12 @@ export function chooseDebianArchive(sources: readonly AptSource[]): AptSource {
   return found ?? { uri: DEFAULT_MIRROR, suites: [], components: ['main'] };
 }
 
-function source(uris: readonly string[], suites: readonly string[], components: readonly string[], signedBy: string | undefined): AptSource[] {
+function source(
+  uris: readonly string[],
+  suites: readonly string[],
+  components: readonly string[],
+  signedBy: string | undefined,
+): AptSource[] {
   const path = signedBy?.trim().split(/[\s,]+/)[0];
   return uris.map((uri) => ({
     uri: uri.replace(/\/+$/, ''),

@@ -34,17 +34,30 @@ export interface SuiteOptions {
 export async function openSuite(options: SuiteOptions, client: HttpClient): Promise<OpenedSuite> {
   const base = `${options.mirror}/dists/${options.suite}`;
   const inRelease = await client.get(`${base}/InRelease`, IN_RELEASE_LIMIT);
-  const { text, trust } = options.allowUnsigned ? unverified(inRelease, '--allow-unsigned was given') : verifyInRelease(inRelease, options.keyring);
+  const { text, trust } = options.allowUnsigned
+    ? unverified(inRelease, '--allow-unsigned was given')
+    : verifyInRelease(inRelease, options.keyring);
   const release = parseRelease(text);
   if (release.codename !== options.suite && release.suite !== options.suite) {
-    throw new PolyvisorError('corrupt', { what: 'the mirror serves another suite', which: options.suite, limit: `it says ${release.codename || release.suite}`, hint: 'choose another --mirror' });
+    throw new PolyvisorError('corrupt', {
+      what: 'the mirror serves another suite',
+      which: options.suite,
+      limit: `it says ${release.codename || release.suite}`,
+      hint: 'choose another --mirror',
+    });
   }
   const path = `main/binary-${options.architecture}/Packages.gz`;
   const index = release.files.get(path);
   if (index === undefined) {
-    throw new PolyvisorError('not-found', { what: 'the mirror has no such architecture', which: `${options.suite}/${options.architecture}`, hint: 'choose another --mirror' });
+    throw new PolyvisorError('not-found', {
+      what: 'the mirror has no such architecture',
+      which: `${options.suite}/${options.architecture}`,
+      hint: 'choose another --mirror',
+    });
   }
-  const url = release.byHash ? `${base}/main/binary-${options.architecture}/by-hash/SHA256/${index.sha256}` : `${base}/${path}`;
+  const url = release.byHash
+    ? `${base}/main/binary-${options.architecture}/by-hash/SHA256/${index.sha256}`
+    : `${base}/${path}`;
   const indexPath = join(options.downloads, index.sha256);
   await client.download(url, indexPath, index, options.report);
   const packages = gunzipSync(readFileSync(indexPath));

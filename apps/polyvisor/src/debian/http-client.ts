@@ -22,7 +22,12 @@ export interface HttpClient {
    * Brings a file with a known SHA-256 to `path`, going on where an earlier attempt stopped.
    * Errors: `not-found`, `unavailable` (the partial file stays for next time), `corrupt` (it is deleted).
    */
-  download(url: string, path: string, expected: { readonly sha256: string; readonly size: number }, report?: ReportProgress): Promise<void>;
+  download(
+    url: string,
+    path: string,
+    expected: { readonly sha256: string; readonly size: number },
+    report?: ReportProgress,
+  ): Promise<void>;
   close(): void;
 }
 
@@ -30,27 +35,50 @@ export interface HttpClient {
  * An HTTP(S) client with redirects, retries and proxies: those of the environment (`http_proxy`, `https_proxy`,
  * `no_proxy`), else those that apt is configured with.
  */
-export function createHttpClient(environment: NodeJS.ProcessEnv = process.env, retryDelayMs = 500): HttpClient {
+export function createHttpClient(
+  environment: NodeJS.ProcessEnv = process.env,
+  retryDelayMs = 500,
+): HttpClient {
   const proxyEnv = { ...aptProxies(environment), ...environment };
-  const agents = { http: new http.Agent({ keepAlive: true, proxyEnv }), https: new https.Agent({ keepAlive: true, proxyEnv }) };
+  const agents = {
+    http: new http.Agent({ keepAlive: true, proxyEnv }),
+    https: new https.Agent({ keepAlive: true, proxyEnv }),
+  };
 
-  function request(url: string, headers: Record<string, string>, redirects = 0): Promise<http.IncomingMessage> {
+  function request(
+    url: string,
+    headers: Record<string, string>,
+    redirects = 0,
+  ): Promise<http.IncomingMessage> {
     return new Promise((resolve, reject) => {
       const secure = url.startsWith('https:');
       const agent = secure ? agents.https : agents.http;
-      const sent = (secure ? https : http).get(url, { agent, headers: { 'user-agent': 'polyvisor', ...headers }, timeout: IDLE_TIMEOUT_MS }, (response) => {
-        const status = response.statusCode ?? 0;
-        const location = response.headers.location;
-        if (status >= 300 && status < 400 && location !== undefined) {
-          response.resume();
-          if (redirects === REDIRECT_LIMIT) reject(unavailable(url, `more than ${REDIRECT_LIMIT} redirects`));
-          else resolve(request(new URL(location, url).href, headers, redirects + 1));
-          return;
-        }
-        resolve(response);
-      });
+      const sent = (secure ? https : http).get(
+        url,
+        { agent, headers: { 'user-agent': 'polyvisor', ...headers }, timeout: IDLE_TIMEOUT_MS },
+        (response) => {
+          const status = response.statusCode ?? 0;
+          const location = response.headers.location;
+          if (status >= 300 && status < 400 && location !== undefined) {
+            response.resume();
+            if (redirects === REDIRECT_LIMIT)
+              reject(unavailable(url, `more than ${REDIRECT_LIMIT} redirects`));
+            else resolve(request(new URL(location, url).href, headers, redirects + 1));
+            return;
+          }
+          resolve(response);
+        },
+      );
       sent.on('timeout', () => sent.destroy(new Error(`no answer for ${IDLE_TIMEOUT_MS / 1000} s`)));
-      sent.on('error', (error) => reject(unavailable(url, error.message || (error as NodeJS.ErrnoException).code || 'connection failed', error)));
+      sent.on('error', (error) =>
+        reject(
+          unavailable(
+            url,
+            error.message || (error as NodeJS.ErrnoException).code || 'connection failed',
+            error,
+          ),
+        ),
+      );
     });
   }
 
@@ -62,7 +90,12 @@ export function createHttpClient(environment: NodeJS.ProcessEnv = process.env, r
     try {
       for await (const piece of response) {
         size += (piece as Uint8Array).length;
-        if (size > limit) throw new PolyvisorError('limit', { what: 'the file is too big', which: url, limit: `at most ${limit} bytes` });
+        if (size > limit)
+          throw new PolyvisorError('limit', {
+            what: 'the file is too big',
+            which: url,
+            limit: `at most ${limit} bytes`,
+          });
         pieces.push(piece as Uint8Array);
       }
     } catch (error) {
@@ -71,7 +104,12 @@ export function createHttpClient(environment: NodeJS.ProcessEnv = process.env, r
     return Buffer.concat(pieces);
   }
 
-  async function downloadOnce(url: string, path: string, size: number, report: ReportProgress | undefined): Promise<void> {
+  async function downloadOnce(
+    url: string,
+    path: string,
+    size: number,
+    report: ReportProgress | undefined,
+  ): Promise<void> {
     let have = existsSync(path) ? statSync(path).size : 0;
     if (have > size) have = 0;
     if (have === size && size > 0) return;
@@ -95,7 +133,12 @@ export function createHttpClient(environment: NodeJS.ProcessEnv = process.env, r
     if (done < size) throw unavailable(url, `ended after ${done} of ${size} bytes`);
   }
 
-  async function download(url: string, path: string, expected: { readonly sha256: string; readonly size: number }, report?: ReportProgress): Promise<void> {
+  async function download(
+    url: string,
+    path: string,
+    expected: { readonly sha256: string; readonly size: number },
+    report?: ReportProgress,
+  ): Promise<void> {
     mkdirSync(dirname(path), { recursive: true });
     const resumed = existsSync(path);
     for (let attempt = 1; ; attempt++) {
@@ -103,7 +146,8 @@ export function createHttpClient(environment: NodeJS.ProcessEnv = process.env, r
         await downloadOnce(url, path, expected.size, report);
         break;
       } catch (error) {
-        if (attempt === ATTEMPTS || !(error instanceof PolyvisorError) || error.code !== 'unavailable') throw error;
+        if (attempt === ATTEMPTS || !(error instanceof PolyvisorError) || error.code !== 'unavailable')
+          throw error;
         await new Promise((resolve) => setTimeout(resolve, retryDelayMs * attempt));
       }
     }
@@ -111,7 +155,12 @@ export function createHttpClient(environment: NodeJS.ProcessEnv = process.env, r
     rmSync(path, { force: true });
     // What an earlier attempt left may have been the culprit: once more from the start.
     if (resumed) return download(url, path, expected, report);
-    throw new PolyvisorError('corrupt', { what: 'downloaded file has a wrong checksum', which: url, limit: `SHA-256 ${expected.sha256} expected`, hint: 'the mirror or a proxy may be broken; try again or another --mirror' });
+    throw new PolyvisorError('corrupt', {
+      what: 'downloaded file has a wrong checksum',
+      which: url,
+      limit: `SHA-256 ${expected.sha256} expected`,
+      hint: 'the mirror or a proxy may be broken; try again or another --mirror',
+    });
   }
 
   return {
@@ -135,19 +184,39 @@ function requireStatus(url: string, response: http.IncomingMessage, accepted: re
   const status = response.statusCode ?? 0;
   if (accepted.includes(status)) return;
   response.resume();
-  if (status === 404) throw new PolyvisorError('not-found', { what: 'not on the mirror', which: url, hint: 'choose another with --mirror' });
+  if (status === 404)
+    throw new PolyvisorError('not-found', {
+      what: 'not on the mirror',
+      which: url,
+      hint: 'choose another with --mirror',
+    });
   throw unavailable(url, `HTTP status ${status}`);
 }
 
 function unavailable(url: string, detail: string, cause?: unknown): PolyvisorError {
-  return new PolyvisorError('unavailable', { what: "can't download", which: url, limit: detail, hint: 'check the network, a proxy, or choose another --mirror', cause });
+  return new PolyvisorError('unavailable', {
+    what: "can't download",
+    which: url,
+    limit: detail,
+    hint: 'check the network, a proxy, or choose another --mirror',
+    cause,
+  });
 }
 
 function aptProxies(environment: NodeJS.ProcessEnv): Record<string, string> {
-  if (environment['http_proxy'] ?? environment['HTTP_PROXY'] ?? environment['https_proxy'] ?? environment['HTTPS_PROXY']) return {};
+  if (
+    environment['http_proxy'] ??
+    environment['HTTP_PROXY'] ??
+    environment['https_proxy'] ??
+    environment['HTTPS_PROXY']
+  )
+    return {};
   const proxies: Record<string, string> = {};
   try {
-    const dump = execFileSync('apt-config', ['dump'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const dump = execFileSync('apt-config', ['dump'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     for (const [, scheme, proxy] of dump.matchAll(/^Acquire::(https?)::proxy "(https?:[^"]+)";$/gim)) {
       proxies[`${scheme!.toLowerCase()}_proxy`] = proxy!;
     }

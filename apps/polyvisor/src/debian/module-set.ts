@@ -15,17 +15,25 @@ export interface KernelModule {
  * undefined for one that does not exist (built in, or gone in this kernel).
  * Errors: `not-found` when something that a module *depends* on is missing; `corrupt` for a cycle.
  */
-export function closeOverDependencies(roots: readonly string[], load: (name: string) => KernelModule | undefined): KernelModule[] {
+export function closeOverDependencies(
+  roots: readonly string[],
+  load: (name: string) => KernelModule | undefined,
+): KernelModule[] {
   const order: KernelModule[] = [];
   const state = new Map<string, 'visiting' | 'done'>();
 
   function visit(name: string, neededBy: string | undefined): void {
     if (state.get(name) === 'done') return;
-    if (state.get(name) === 'visiting') throw new PolyvisorError('corrupt', { what: 'kernel modules depend on each other', which: name });
+    if (state.get(name) === 'visiting')
+      throw new PolyvisorError('corrupt', { what: 'kernel modules depend on each other', which: name });
     const module = load(name);
     if (module === undefined) {
       if (neededBy === undefined) return;
-      throw new PolyvisorError('not-found', { what: 'kernel module is missing', which: name, limit: `${neededBy} needs it` });
+      throw new PolyvisorError('not-found', {
+        what: 'kernel module is missing',
+        which: name,
+        limit: `${neededBy} needs it`,
+      });
     }
     state.set(name, 'visiting');
     for (const dependency of module.info.softDepends) visit(dependency, undefined);
@@ -41,7 +49,9 @@ export function closeOverDependencies(roots: readonly string[], load: (name: str
 /** Text of `modules.dep` for modprobe: each line names a module, then all it needs, nearest first. Source: modules.dep(5). */
 export function formatModulesDep(modules: readonly KernelModule[]): string {
   const byName = new Map(modules.map((module) => [module.info.name, module]));
-  return modules.map((module) => `${module.path}: ${allNeeds(module, byName).join(' ')}`.trimEnd() + '\n').join('');
+  return modules
+    .map((module) => `${module.path}: ${allNeeds(module, byName).join(' ')}`.trimEnd() + '\n')
+    .join('');
 }
 
 /** Text of `modules.alias`: patterns of device names to modules. Source: modules.dep(5), depmod(8). */

@@ -18,9 +18,14 @@ export interface Release {
 }
 
 /** What vouches for an image: Debian's signature, or the mirror's own checksums alone. */
-export type Trust = { readonly kind: 'signature'; readonly signer: string } | { readonly kind: 'checksums-only'; readonly reason: string };
+export type Trust =
+  | { readonly kind: 'signature'; readonly signer: string }
+  | { readonly kind: 'checksums-only'; readonly reason: string };
 
-const KEYRINGS = ['/usr/share/keyrings/debian-archive-keyring.gpg', '/usr/share/keyrings/debian-archive-keyring.pgp'];
+const KEYRINGS = [
+  '/usr/share/keyrings/debian-archive-keyring.gpg',
+  '/usr/share/keyrings/debian-archive-keyring.pgp',
+];
 
 /** Parses the text of a Release file (already out of its signature). Errors: `corrupt`. Source: Debian repository format. */
 export function parseRelease(text: string): Release {
@@ -37,7 +42,8 @@ export function parseRelease(text: string): Release {
     const file = section === 'SHA256' ? /^ ([0-9a-f]{64})\s+(\d+)\s+(\S+)$/.exec(line.trimEnd()) : null;
     if (file !== null) files.set(file[3]!, { path: file[3]!, size: Number(file[2]), sha256: file[1]! });
   }
-  if (files.size === 0) throw new PolyvisorError('corrupt', { what: "the mirror's Release file has no SHA256 list" });
+  if (files.size === 0)
+    throw new PolyvisorError('corrupt', { what: "the mirror's Release file has no SHA256 list" });
   return {
     suite: fields.get('Suite') ?? '',
     codename: fields.get('Codename') ?? '',
@@ -52,17 +58,31 @@ export function parseRelease(text: string): Release {
  * Without gpgv or Debian's key ring the text is taken as it is, and the answer says so.
  * Errors: `corrupt` for a bad signature; `permission` when no known key signed it.
  */
-export function verifyInRelease(inRelease: Uint8Array, keyring = findKeyring()): { text: string; trust: Trust } {
-  if (keyring === undefined) return unverified(inRelease, "Debian's key ring is not installed (package debian-archive-keyring)");
+export function verifyInRelease(
+  inRelease: Uint8Array,
+  keyring = findKeyring(),
+): { text: string; trust: Trust } {
+  if (keyring === undefined)
+    return unverified(inRelease, "Debian's key ring is not installed (package debian-archive-keyring)");
   if (!hasGpgv()) return unverified(inRelease, 'gpgv is not installed (package gpgv)');
-  const run = spawnSync('gpgv', ['--status-fd', '2', '--keyring', keyring, '--output', '-', '-'], { input: inRelease, maxBuffer: 64 << 20 });
+  const run = spawnSync('gpgv', ['--status-fd', '2', '--keyring', keyring, '--output', '-', '-'], {
+    input: inRelease,
+    maxBuffer: 64 << 20,
+  });
   const status = run.stderr.toString('utf8');
   if (/^\[GNUPG:\] BADSIG /m.test(status)) {
-    throw new PolyvisorError('corrupt', { what: "the mirror's InRelease file has a bad signature", hint: 'it was changed on its way; choose another --mirror' });
+    throw new PolyvisorError('corrupt', {
+      what: "the mirror's InRelease file has a bad signature",
+      hint: 'it was changed on its way; choose another --mirror',
+    });
   }
   const good = /^\[GNUPG:\] GOODSIG \S+ (.*)$/m.exec(status);
   if (good === null || !/^\[GNUPG:\] VALIDSIG /m.test(status)) {
-    throw new PolyvisorError('permission', { what: "no known key signed the mirror's InRelease file", which: keyring, hint: 'update the package debian-archive-keyring, or pass --allow-unsigned' });
+    throw new PolyvisorError('permission', {
+      what: "no known key signed the mirror's InRelease file",
+      which: keyring,
+      hint: 'update the package debian-archive-keyring, or pass --allow-unsigned',
+    });
   }
   return { text: run.stdout.toString('utf8'), trust: { kind: 'signature', signer: good[1]! } };
 }
@@ -70,7 +90,10 @@ export function verifyInRelease(inRelease: Uint8Array, keyring = findKeyring()):
 /** Takes the text out of a clear-signed file without checking anything. Source: RFC 9580 section 7. */
 export function unverified(inRelease: Uint8Array, reason: string): { text: string; trust: Trust } {
   const text = new TextDecoder().decode(inRelease).replaceAll('\r\n', '\n');
-  const signed = /^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[^\n]+\n)*\n([\s\S]*?)\n-----BEGIN PGP SIGNATURE-----/.exec(text);
+  const signed =
+    /^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[^\n]+\n)*\n([\s\S]*?)\n-----BEGIN PGP SIGNATURE-----/.exec(
+      text,
+    );
   return { text: (signed?.[1] ?? text).replace(/^- /gm, ''), trust: { kind: 'checksums-only', reason } };
 }
 

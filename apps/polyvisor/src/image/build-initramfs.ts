@@ -10,7 +10,25 @@ export interface InitramfsParts {
   readonly modules: readonly KernelModule[];
 }
 
-const FOLDERS = ['bin', 'dev', 'etc', 'etc/udhcpc', 'lib', 'lib/modules', 'mnt', 'newroot', 'proc', 'root', 'run', 'sbin', 'sys', 'tmp', 'usr', 'usr/bin', 'usr/sbin'];
+const FOLDERS = [
+  'bin',
+  'dev',
+  'etc',
+  'etc/udhcpc',
+  'lib',
+  'lib/modules',
+  'mnt',
+  'newroot',
+  'proc',
+  'root',
+  'run',
+  'sbin',
+  'sys',
+  'tmp',
+  'usr',
+  'usr/bin',
+  'usr/sbin',
+];
 
 /**
  * Builds the initramfs. It is not compressed: the guest unpacks a plain archive in a fraction of the instructions
@@ -18,7 +36,9 @@ const FOLDERS = ['bin', 'dev', 'etc', 'etc/udhcpc', 'lib', 'lib/modules', 'mnt',
  */
 export function buildInitramfs({ busybox, kernelVersion, modules }: InitramfsParts): Uint8Array {
   const moduleRoot = `lib/modules/${kernelVersion}`;
-  const moduleFolders = [...new Set(modules.flatMap(({ path }) => parentFolders(`${moduleRoot}/${path}`)))].filter((folder) => !FOLDERS.includes(folder)).sort();
+  const moduleFolders = [...new Set(modules.flatMap(({ path }) => parentFolders(`${moduleRoot}/${path}`)))]
+    .filter((folder) => !FOLDERS.includes(folder))
+    .sort();
   const entries: CpioEntry[] = [
     ...FOLDERS.map((path): CpioEntry => ({ type: 'directory', path, mode: path === 'tmp' ? 0o1777 : 0o755 })),
     // The kernel opens these before /init can mount anything.
@@ -31,7 +51,12 @@ export function buildInitramfs({ busybox, kernelVersion, modules }: InitramfsPar
     text('etc/udhcpc/default.script', UDHCPC_SCRIPT, 0o755),
     ...Object.entries(ETC_FILES).map(([path, content]) => text(path, content, 0o644)),
     ...moduleFolders.map((path): CpioEntry => ({ type: 'directory', path, mode: 0o755 })),
-    ...modules.map(({ path, data }): CpioEntry => ({ type: 'file', path: `${moduleRoot}/${path}`, mode: 0o644, data })),
+    ...modules.map(({ path, data }): CpioEntry => ({
+      type: 'file',
+      path: `${moduleRoot}/${path}`,
+      mode: 0o644,
+      data,
+    })),
     text(`${moduleRoot}/modules.dep`, formatModulesDep(modules), 0o644),
     text(`${moduleRoot}/modules.alias`, formatModulesAlias(modules), 0o644),
   ];

@@ -10,14 +10,25 @@ const POLL_MS = 200;
  * The lock is SQLite's on an empty database: the kernel releases it when the process dies, so none goes stale.
  * `onWait` is called once when another process holds it. Errors: `busy` after `timeoutMs`; `io` when the folder can't be written.
  */
-export async function withCacheLock<T>(folder: string, work: () => Promise<T>, onWait: () => void, timeoutMs = 600_000): Promise<T> {
+export async function withCacheLock<T>(
+  folder: string,
+  work: () => Promise<T>,
+  onWait: () => void,
+  timeoutMs = 600_000,
+): Promise<T> {
   const { DatabaseSync } = await import('node:sqlite');
   let database;
   try {
     mkdirSync(folder, { recursive: true });
     database = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
   } catch (error) {
-    throw new PolyvisorError('io', { what: "can't use the cache folder", which: folder, limit: (error as Error).message, hint: 'set XDG_CACHE_HOME to a writable folder', cause: error });
+    throw new PolyvisorError('io', {
+      what: "can't use the cache folder",
+      which: folder,
+      limit: (error as Error).message,
+      hint: 'set XDG_CACHE_HOME to a writable folder',
+      cause: error,
+    });
   }
   try {
     const deadline = Date.now() + timeoutMs;
@@ -27,7 +38,12 @@ export async function withCacheLock<T>(folder: string, work: () => Promise<T>, o
         break;
       } catch (error) {
         if (!/locked|busy/i.test((error as Error).message)) throw error;
-        if (Date.now() > deadline) throw new PolyvisorError('busy', { what: 'another process is working in the cache folder', which: folder, limit: `for more than ${timeoutMs / 1000} s` });
+        if (Date.now() > deadline)
+          throw new PolyvisorError('busy', {
+            what: 'another process is working in the cache folder',
+            which: folder,
+            limit: `for more than ${timeoutMs / 1000} s`,
+          });
         if (!waited) onWait();
         await sleep(POLL_MS);
       }

@@ -20,8 +20,10 @@ export function parseImageName(text: string): ImageName {
   const match = /^(debian|opensbi):([a-z]+)\/([a-z0-9]+)$/.exec(text);
   if (match === null) throw refuse(text, 'form: debian:SUITE/ARCHITECTURE');
   const [, kind, suite, architecture] = match;
-  if (!(IMAGE_SUITES as readonly string[]).includes(suite!)) throw refuse(text, `suites: ${IMAGE_SUITES.join(', ')}`);
-  if (!(IMAGE_ARCHITECTURES as readonly string[]).includes(architecture!)) throw refuse(text, `architectures: ${IMAGE_ARCHITECTURES.join(', ')}`);
+  if (!(IMAGE_SUITES as readonly string[]).includes(suite!))
+    throw refuse(text, `suites: ${IMAGE_SUITES.join(', ')}`);
+  if (!(IMAGE_ARCHITECTURES as readonly string[]).includes(architecture!))
+    throw refuse(text, `architectures: ${IMAGE_ARCHITECTURES.join(', ')}`);
   return { kind: kind as ImageKind, suite: suite!, architecture: architecture! };
 }
 
@@ -30,5 +32,10 @@ export function formatImageName({ kind, suite, architecture }: ImageName): strin
 }
 
 function refuse(text: string, limit: string): PolyvisorError {
-  return new PolyvisorError('invalid-argument', { what: 'unknown image', which: text, limit, hint: `for example ${DEFAULT_IMAGE}` });
+  return new PolyvisorError('invalid-argument', {
+    what: 'unknown image',
+    which: text,
+    limit,
+    hint: `for example ${DEFAULT_IMAGE}`,
+  });
 }

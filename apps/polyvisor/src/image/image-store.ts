@@ -1,5 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PolyvisorError } from '@polyvisor/contracts';
 import { formatImageName, type ImageName } from './image-name.ts';
@@ -51,7 +63,8 @@ export function createImageStore(folder: string): ImageStore {
   const blobs = join(folder, 'blobs');
   const images = join(folder, 'images');
   const temporary = join(folder, 'tmp');
-  const manifestPath = ({ kind, suite, architecture }: ImageName) => join(images, `${kind}-${suite}-${architecture}.json`);
+  const manifestPath = ({ kind, suite, architecture }: ImageName) =>
+    join(images, `${kind}-${suite}-${architecture}.json`);
   const blobPath = (file: StoredFile) => join(blobs, file.sha256);
 
   function writeWhole(path: string, bytes: Uint8Array): void {
@@ -61,7 +74,7 @@ export function createImageStore(folder: string): ImageStore {
     try {
       const descriptor = openSync(part, 'wx', 0o644);
       try {
-        for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+        for (let at = 0; at < bytes.length;) at += writeSync(descriptor, bytes, at);
         fsyncSync(descriptor);
       } finally {
         closeSync(descriptor);
@@ -69,7 +82,13 @@ export function createImageStore(folder: string): ImageStore {
       renameSync(part, path);
     } catch (error) {
       rmSync(part, { force: true });
-      throw new PolyvisorError('io', { what: "can't write to the image cache", which: path, limit: (error as Error).message, hint: 'free some space or set XDG_CACHE_HOME', cause: error });
+      throw new PolyvisorError('io', {
+        what: "can't write to the image cache",
+        which: path,
+        limit: (error as Error).message,
+        hint: 'free some space or set XDG_CACHE_HOME',
+        cause: error,
+      });
     }
   }
 
@@ -90,7 +109,9 @@ export function createImageStore(folder: string): ImageStore {
 
   function list(): ImageManifest[] {
     if (!existsSync(images)) return [];
-    return readdirSync(images).sort().flatMap((name) => readManifest(join(images, name)) ?? []);
+    return readdirSync(images)
+      .sort()
+      .flatMap((name) => readManifest(join(images, name)) ?? []);
   }
 
   return {
@@ -101,7 +122,12 @@ export function createImageStore(folder: string): ImageStore {
       for (const file of Object.values(manifest?.files ?? {})) {
         const size = statSync(blobPath(file), { throwIfNoEntry: false })?.size;
         if (size === file.size) continue;
-        throw new PolyvisorError('corrupt', { what: 'a file of the pulled image is damaged', which: blobPath(file), limit: size === undefined ? 'it is gone' : `${size} bytes instead of ${file.size}`, hint: `run: polyvisor image pull --force ${formatImageName(name)}` });
+        throw new PolyvisorError('corrupt', {
+          what: 'a file of the pulled image is damaged',
+          which: blobPath(file),
+          limit: size === undefined ? 'it is gone' : `${size} bytes instead of ${file.size}`,
+          hint: `run: polyvisor image pull --force ${formatImageName(name)}`,
+        });
       }
       return manifest;
     },
@@ -109,7 +135,8 @@ export function createImageStore(folder: string): ImageStore {
     path: blobPath,
     put(bytes) {
       const file = { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };
-      if (statSync(blobPath(file), { throwIfNoEntry: false })?.size !== file.size) writeWhole(blobPath(file), bytes);
+      if (statSync(blobPath(file), { throwIfNoEntry: false })?.size !== file.size)
+        writeWhole(blobPath(file), bytes);
       return file;
     },
     publish(name, manifest) {

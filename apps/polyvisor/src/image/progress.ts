@@ -60,7 +60,9 @@ function createLines(stream: NodeJS.WriteStream): Progress {
           const step = total === 0 ? 0 : Math.floor(done / total / PLAIN_STEP);
           if (step === shown) return;
           shown = step;
-          stream.write(`${title}: ${Math.floor((100 * done) / Math.max(total, 1))} % of ${(total / MEBIBYTE).toFixed(1)} MiB\n`);
+          stream.write(
+            `${title}: ${Math.floor((100 * done) / Math.max(total, 1))} % of ${(total / MEBIBYTE).toFixed(1)} MiB\n`,
+          );
         },
         end() {},
       };

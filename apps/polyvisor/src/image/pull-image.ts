@@ -16,7 +16,18 @@ import type { Progress } from './progress.ts';
 const RECIPE = 2;
 
 /** In this order, each with what it depends on; those that a kernel has built in are left out. */
-const MODULES = ['virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_rng', 'virtio_balloon', '9pnet_virtio', '9p', 'crc32c_generic', 'ext4', 'overlay'];
+const MODULES = [
+  'virtio_mmio',
+  'virtio_blk',
+  'virtio_net',
+  'virtio_rng',
+  'virtio_balloon',
+  '9pnet_virtio',
+  '9p',
+  'crc32c_generic',
+  'ext4',
+  'overlay',
+];
 
 // The .bin files: OpenSBI 1.6's ELF files are linked to address 0.
 const OPENSBI_FOLDER = 'usr/lib/riscv64-linux-gnu/opensbi/generic';
@@ -39,12 +50,29 @@ export interface PullResult {
  * Brings an image into the store, or finds that the store has its newest packages already. Call under the cache lock.
  * Errors: those of {@link openSuite}; `corrupt` when a package lacks what it should hold. Nothing half-made stays visible.
  */
-export async function pullImage(name: ImageName, options: PullOptions, store: ImageStore, client: HttpClient, progress: Progress): Promise<PullResult> {
+export async function pullImage(
+  name: ImageName,
+  options: PullOptions,
+  store: ImageStore,
+  client: HttpClient,
+  progress: Progress,
+): Promise<PullResult> {
   store.collectGarbage();
   const stage = progress.stage('package index');
-  const suite = await openSuite({ ...options, suite: name.suite, architecture: name.architecture, downloads: store.downloads, report: stage.report }, client).finally(stage.end);
+  const suite = await openSuite(
+    {
+      ...options,
+      suite: name.suite,
+      architecture: name.architecture,
+      downloads: store.downloads,
+      report: stage.report,
+    },
+    client,
+  ).finally(stage.end);
   if (suite.trust.kind === 'checksums-only') {
-    progress.note(`warning: the mirror's signature was NOT checked (${suite.trust.reason}); only checksums from the mirror itself protect this image`);
+    progress.note(
+      `warning: the mirror's signature was NOT checked (${suite.trust.reason}); only checksums from the mirror itself protect this image`,
+    );
   } else {
     progress.note(`signed by ${suite.trust.signer}`);
   }
@@ -58,7 +86,10 @@ export async function pullImage(name: ImageName, options: PullOptions, store: Im
     packages.set(role, await suite.fetch(record, bar.report).finally(bar.end));
   }
   const firmware = await readFirmware(packages.get('opensbi')!);
-  const files: Partial<Record<ImageFileKey, StoredFile>> = { fw_jump: store.put(firmware.jump), fw_dynamic: store.put(firmware.dynamic) };
+  const files: Partial<Record<ImageFileKey, StoredFile>> = {
+    fw_jump: store.put(firmware.jump),
+    fw_dynamic: store.put(firmware.dynamic),
+  };
   if (name.kind === 'debian') {
     progress.note('unpacking the kernel and building the initramfs');
     const kernel = await readKernel(packages.get('kernel')!);
@@ -102,12 +133,19 @@ function readSound(store: ImageStore, name: ImageName): ImageManifest | undefine
 
 function isSame(manifest: ImageManifest, records: Record<string, PackageRecord>): boolean {
   const wanted = Object.values(records).map(({ sha256 }) => sha256);
-  return manifest.recipe === RECIPE && manifest.packages.length === wanted.length && manifest.packages.every(({ sha256 }, i) => sha256 === wanted[i]);
+  return (
+    manifest.recipe === RECIPE &&
+    manifest.packages.length === wanted.length &&
+    manifest.packages.every(({ sha256 }, i) => sha256 === wanted[i])
+  );
 }
 
 async function readFirmware(path: string): Promise<{ jump: Uint8Array; dynamic: Uint8Array }> {
   const entries = await readDeb(path, (file) => file.startsWith(`${OPENSBI_FOLDER}/`));
-  return { jump: fileOf(entries, `${OPENSBI_FOLDER}/fw_jump.bin`, path), dynamic: fileOf(entries, `${OPENSBI_FOLDER}/fw_dynamic.bin`, path) };
+  return {
+    jump: fileOf(entries, `${OPENSBI_FOLDER}/fw_jump.bin`, path),
+    dynamic: fileOf(entries, `${OPENSBI_FOLDER}/fw_dynamic.bin`, path),
+  };
 }
 
 async function readBusybox(path: string): Promise<Uint8Array> {
@@ -115,10 +153,20 @@ async function readBusybox(path: string): Promise<Uint8Array> {
   return fileOf(entries, /busybox$/, path);
 }
 
-async function readKernel(path: string): Promise<{ image: Uint8Array; kernelVersion: string; modules: KernelModule[] }> {
+async function readKernel(
+  path: string,
+): Promise<{ image: Uint8Array; kernelVersion: string; modules: KernelModule[] }> {
   const isModule = /^(?:usr\/)?lib\/modules\/([^/]+)\/(.*\.ko(?:\.xz)?)$/;
   // Names alone can't tell which modules the wanted ones need, so the small ones are all kept (compressed) until that is known.
-  const entries = await readDeb(path, (file) => file.startsWith('boot/vmlinu') || (isModule.test(file) && /\/(drivers\/(virtio|block|net|char\/hw_random)|net\/(9p|core)|fs|lib|crypto|arch\/riscv)\//.test(file)));
+  const entries = await readDeb(
+    path,
+    (file) =>
+      file.startsWith('boot/vmlinu') ||
+      (isModule.test(file) &&
+        /\/(drivers\/(virtio|block|net|char\/hw_random)|net\/(9p|core)|fs|lib|crypto|arch\/riscv)\//.test(
+          file,
+        )),
+  );
   const image = fileOf(entries, /^boot\/vmlinu[xz]-/, path);
   const compressed = new Map<string, DebEntry>();
   let kernelVersion = '';
@@ -138,7 +186,13 @@ async function readKernel(path: string): Promise<{ image: Uint8Array; kernelVers
 }
 
 function fileOf(entries: readonly DebEntry[], path: string | RegExp, archive: string): Uint8Array {
-  const entry = entries.find((candidate) => (typeof path === 'string' ? candidate.path === path : path.test(candidate.path)));
-  if (entry === undefined || entry.data.length === 0) throw new PolyvisorError('corrupt', { what: 'package lacks an expected file', which: `${archive}: ${String(path)}` });
+  const entry = entries.find((candidate) =>
+    typeof path === 'string' ? candidate.path === path : path.test(candidate.path),
+  );
+  if (entry === undefined || entry.data.length === 0)
+    throw new PolyvisorError('corrupt', {
+      what: 'package lacks an expected file',
+      which: `${archive}: ${String(path)}`,
+    });
   return entry.data;
 }

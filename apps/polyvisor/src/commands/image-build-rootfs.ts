@@ -1,0 +1,3 @@
+import type { CommandHandler } from '../cli/command-spec.ts';
+
+export const imageBuildRootfs: CommandHandler = async () => 1;

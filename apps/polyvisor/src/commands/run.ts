@@ -1,0 +1,109 @@
+import { fstatSync } from 'node:fs';
+import { PolyvisorError } from '@polyvisor/contracts';
+import type { CommandHandler, OptionValues } from '../cli/command-spec.ts';
+import { optionText } from '../cli/option-text.ts';
+import { DEFAULT_IMAGE } from '../image/image-name.ts';
+import { defaultSources, resolveBootFiles } from '../run/boot-files.ts';
+import { checkFiles } from '../run/check-files.ts';
+import { createLineLogger, LOG_LEVELS } from '../run/stderr-logger.ts';
+import { runMachine } from '../run/run-machine.ts';
+import { checkSettings, type SettingProblem } from '../settings/check-settings.ts';
+import { choiceOf } from '../settings/key-values.ts';
+import { withDefaults, type GivenSettings, type RunSettings } from '../settings/run-settings.ts';
+import { settingsFromOptions } from '../settings/settings-from-options.ts';
+
+/** Device number of /dev/null on Linux. */
+const NULL_DEVICE = 0x103;
+
+/** `polyvisor run`. */
+export const run: CommandHandler = async ({ options }) => {
+  const settings = await readSettings(options);
+  const level = choiceOf('--log-level', optionText(options, 'log-level') ?? 'warn', LOG_LEVELS);
+  const format = choiceOf('--format', optionText(options, 'format') ?? 'yaml', ['yaml', 'json'] as const);
+  if (options['print-config'] === true) {
+    process.stdout.write(await formatConfig(settings, format));
+    return 0;
+  }
+  if (options['format'] !== undefined)
+    throw new PolyvisorError('invalid-argument', { what: '--format: only goes with --print-config' });
+  checkFiles(settings);
+  if (settings.icount && settings.console !== 'none') requireNoInput();
+  // The machine's code and the boot files are found at the same time.
+  const machineModule = import('@polyvisor/machine');
+  machineModule.catch(() => {});
+  const boot = await resolveBootFiles(settings, terminalWords(settings), defaultSources());
+  // In raw mode a line feed does not return the carriage.
+  const lineEnd = () => (process.stdin.isTTY && process.stdin.isRaw ? '\r\n' : '\n');
+  const { createMachine } = await machineModule;
+  return runMachine(settings, boot, {
+    createMachine,
+    logger: createLineLogger(level, (line) => process.stderr.write(line + lineEnd())),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    say: (line) => process.stderr.write(`polyvisor: ${line}${lineEnd()}`),
+    stats: options['stats'] === true,
+  });
+};
+
+/** Joins file, options and defaults. Errors: one per mistake. */
+async function readSettings(options: OptionValues): Promise<RunSettings> {
+  const given = settingsFromOptions(options, process.cwd());
+  const path = optionText(options, 'config');
+  const file =
+    path === undefined
+      ? undefined
+      : (await import('../settings/settings-from-file.ts')).settingsFromFile(path);
+  const settings = withDefaults(merge(file?.given ?? {}, given), DEFAULT_IMAGE);
+  const problems = checkSettings(settings).map((problem) => {
+    const fromFile = file !== undefined && options[problem.setting] === undefined;
+    return fromFile ? file.locate(problem) : nameOption(problem);
+  });
+  if (problems.length > 1) throw new AggregateError(problems);
+  if (problems.length === 1) throw problems[0]!;
+  return settings;
+}
+
+/** An option wins over the file; a kernel on the command line also displaces the file's image, and the other way round. */
+function merge(file: GivenSettings, options: GivenSettings): GivenSettings {
+  const base = { ...file };
+  if (options.kernel !== undefined && options.image === undefined) delete base.image;
+  if (options.image !== undefined && options.kernel === undefined) delete base.kernel;
+  return { ...base, ...options };
+}
+
+function nameOption({ setting, ...parts }: SettingProblem): PolyvisorError {
+  return new PolyvisorError('invalid-argument', { ...parts, what: `--${setting}: ${parts.what}` });
+}
+
+async function formatConfig(settings: RunSettings, format: 'yaml' | 'json'): Promise<string> {
+  const { settingsToFile } = await import('../settings/format-settings.ts');
+  const content = settingsToFile(settings);
+  return format === 'json'
+    ? `${JSON.stringify(content, undefined, 2)}\n`
+    : (await import('yaml')).stringify(content);
+}
+
+/** What the default guest's init takes from its environment: a serial line can't tell the terminal's kind and size. */
+function terminalWords({ console, icount }: RunSettings): string[] {
+  if (console === 'none' || icount || !process.stdin.isTTY || !process.stdout.isTTY) return [];
+  const kind = process.env['TERM'] ?? '';
+  const words = /^[A-Za-z0-9._+-]{1,32}$/.test(kind) ? [`TERM=${kind}`] : [];
+  const { columns, rows } = process.stdout;
+  return columns > 0 && rows > 0 ? [...words, `COLUMNS=${columns}`, `LINES=${rows}`] : words;
+}
+
+function requireNoInput(): void {
+  let input;
+  try {
+    input = fstatSync(0);
+  } catch {
+    // Closed: nothing can come.
+    return;
+  }
+  if (input.isCharacterDevice() && input.rdev === NULL_DEVICE) return;
+  throw new PolyvisorError('invalid-argument', {
+    what: "--icount: can't be combined with input from standard input",
+    limit: 'two runs would differ',
+    hint: 'add </dev/null',
+  });
+}

@@ -1,0 +1,76 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { PolyvisorError } from '@polyvisor/contracts';
+import type { RunSettings } from '../settings/run-settings.ts';
+
+/** Why the host says no, in words. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'a part of the path is no folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+/** Checks that every named host file is there and of the right kind, before anything is made. Errors: `not-found`, `permission`, `invalid-argument`. */
+export function checkFiles({ kernel, initrd, firmware, disks, shares }: RunSettings): void {
+  if (kernel !== undefined) requireFile('--kernel', kernel);
+  if (initrd !== undefined) requireFile('--initrd', initrd);
+  if (firmware.startsWith('/')) requireFile('--firmware', firmware);
+  for (const { path, readOnly } of disks) {
+    requireFile('--disk', path, true);
+    if (!readOnly) requireAccess('--disk', path, constants.R_OK | constants.W_OK, 'open it with readonly=on');
+  }
+  for (const { path, readOnly } of shares) {
+    if (!stat('--share', path).isDirectory())
+      throw new PolyvisorError('invalid-argument', { what: '--share: not a folder', which: path });
+    requireAccess(
+      '--share',
+      path,
+      constants.R_OK | constants.X_OK | (readOnly ? 0 : constants.W_OK),
+      'share it with readonly=on',
+    );
+  }
+}
+
+function requireFile(option: string, path: string, blockDevice = false): void {
+  const found = stat(option, path);
+  if (!found.isFile() && !(blockDevice && found.isBlockDevice())) {
+    throw new PolyvisorError('invalid-argument', {
+      what: `${option}: not a file`,
+      which: path,
+      limit: found.isDirectory() ? 'it is a folder' : 'it is a special file',
+    });
+  }
+  if (found.isFile() && found.size === 0)
+    throw new PolyvisorError('invalid-argument', { what: `${option}: the file is empty`, which: path });
+  requireAccess(option, path, constants.R_OK, 'check its permissions');
+}
+
+function stat(option: string, path: string) {
+  try {
+    return statSync(path);
+  } catch (error) {
+    throw refusal(option, path, error, 'check the path');
+  }
+}
+
+function requireAccess(option: string, path: string, mode: number, hint: string): void {
+  try {
+    accessSync(path, mode);
+  } catch (error) {
+    throw refusal(option, path, error, hint);
+  }
+}
+
+function refusal(option: string, path: string, error: unknown, hint: string): PolyvisorError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return new PolyvisorError(code === 'ENOENT' || code === 'ENOTDIR' ? 'not-found' : 'permission', {
+    what: `${option}: can't open`,
+    which: path,
+    limit: REASONS[code] ?? code,
+    hint,
+    cause: error,
+  });
+}

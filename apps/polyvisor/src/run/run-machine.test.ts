@@ -1,0 +1,164 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import { silentLogger } from '@polyvisor/contracts';
+import type { MachineEnd } from '@polyvisor/machine';
+import { createFakeMachine, type FakeMachine } from '../../test/fake-machine.ts';
+import { withDefaults, type GivenSettings } from '../settings/run-settings.ts';
+import { runMachine } from './run-machine.ts';
+
+const program = [
+  process.execPath,
+  '--conditions=@polyvisor/source',
+  join(import.meta.dirname, '../../test/fake-run.ts'),
+];
+
+function begin(given: GivenSettings = {}) {
+  const stdin = new PassThrough();
+  const stdout = new PassThrough();
+  const lines: string[] = [];
+  let machine: FakeMachine | undefined;
+  const status = runMachine(
+    withDefaults(given, 'debian:trixie/riscv64'),
+    { firmware: { kind: 'builtin' }, kernel: '/k' },
+    {
+      createMachine: async (config) => (machine = createFakeMachine(config)),
+      logger: silentLogger,
+      stdin: stdin as unknown as NodeJS.ReadStream,
+      stdout: stdout as unknown as NodeJS.WriteStream,
+      say: (line) => lines.push(line),
+      stats: true,
+    },
+  );
+  const output = () => (stdout.read() as Buffer | null)?.toString() ?? '';
+  return { stdin, output, lines, status, machine: () => machine! };
+}
+
+describe('without a terminal', () => {
+  test('console to output, input to the guest, end of input does not end the machine', async () => {
+    const run = begin();
+    await sleep(5);
+    run.stdin.end('xyz');
+    await sleep(20);
+    expect(Buffer.from(run.machine().received).toString()).toBe('xyz');
+    expect(run.machine().calls).toEqual(['start']);
+    run.machine().end({ kind: 'power-off', status: 0 });
+    expect(await run.status).toBe(0);
+    expect(run.output()).toBe('hello\r\nxyz');
+    expect(run.machine().calls.at(-1)).toBe('close');
+    expect(run.lines).toContain('instructions 42');
+  });
+
+  test('input that the guest does not take waits, and none is lost', async () => {
+    const run = begin();
+    await sleep(5);
+    run.machine().appetite = 0;
+    const sent = Buffer.alloc(300_000, 'z');
+    run.stdin.write(sent);
+    await sleep(20);
+    expect(run.machine().received).toHaveLength(0);
+    expect(run.stdin.isPaused()).toBe(true);
+    run.machine().listen(7);
+    await sleep(50);
+    expect(run.machine().received).toHaveLength(sent.length);
+    run.machine().end({ kind: 'stopped' });
+    await run.status;
+  });
+
+  const ends: [MachineEnd, number][] = [
+    [{ kind: 'power-off', status: 0 }, 0],
+    [{ kind: 'power-off', status: 5 }, 37],
+    [{ kind: 'power-off', status: 1 << 20 }, 95],
+    [{ kind: 'reboot' }, 3],
+    [{ kind: 'failure', error: new Error('broken') }, 1],
+  ];
+  test.each(ends)('%j gives status %i', async (end, status) => {
+    const run = begin();
+    await sleep(5);
+    run.machine().end(end);
+    expect(await run.status).toBe(status);
+  });
+});
+
+test('virtio console: the terminal is port 0, the serial port goes to the log', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'polyvisor-'));
+  const run = begin({ console: 'virtio', consoleLog: join(folder, 'log') });
+  await sleep(5);
+  run.machine().config.serial.write(new TextEncoder().encode('early'));
+  run.machine().end({ kind: 'power-off', status: 0 });
+  expect(await run.status).toBe(0);
+  expect(run.output()).toBe('hello\r\n');
+  expect(readFileSync(join(folder, 'log'), 'utf8')).toBe('early');
+  rmSync(folder, { recursive: true });
+});
+
+test('a log that can not be written is refused before a machine is made', async () => {
+  const run = begin({ console: 'none', consoleLog: '/nonexistent/log' });
+  await expect(run.status).rejects.toThrow("--console-log: can't write: /nonexistent/log");
+  expect(run.machine()).toBeUndefined();
+});
+
+describe('signals', () => {
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+  ] as const)('%s ends the machine with %i', async (signal, status) => {
+    const child = spawn(program[0]!, program.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.kill(signal);
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(status);
+  });
+
+  test('a reader that goes away ends it like SIGPIPE', async () => {
+    const child = spawn(program[0]!, program.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.stdout.destroy();
+    child.stdin.write('some text');
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(141);
+  });
+});
+
+const hasScript = spawnSync('script', ['--version']).status === 0;
+(hasScript ? describe : describe.skip)('on a terminal (needs script from util-linux)', () => {
+  /** Types `keys` into the program behind a pseudo terminal; gives what it showed and the terminal's modes before and after. */
+  async function type(keys: readonly (string | number)[], mode = '') {
+    const inner = `stty -g; ${program.join(' ')} ${mode}; echo "status $?"; stty -g`;
+    const child = spawn('script', ['-qfec', inner, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let shown = '';
+    child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+    const exited = new Promise((resolve) => child.on('exit', resolve));
+    while (!shown.includes('hello')) await sleep(20);
+    for (const key of keys) {
+      if (typeof key === 'string') child.stdin.write(key);
+      else await sleep(key);
+    }
+    await exited;
+    const modes = [...shown.matchAll(/^[0-9a-f]+(?::[0-9a-f]+){5,}/gm)].map(([text]) => text);
+    return { shown, restored: modes.length === 2 && modes[0] === modes[1] };
+  }
+
+  test('Ctrl-C goes to the guest, Ctrl-A x quits, the terminal is restored', async () => {
+    const { shown, restored } = await type(['\x03', 100, '\x01', 50, 'h', 50, '\x01x']);
+    expect(shown).toContain('Ctrl-A x  end the machine');
+    expect(shown).toContain('\x03');
+    expect(shown).toContain('status 4');
+    expect(restored).toBe(true);
+  });
+
+  test('a power-off restores the terminal', async () => {
+    const { shown, restored } = await type(['ls', 50, 'q']);
+    expect(shown).toContain('status 0');
+    expect(restored).toBe(true);
+  });
+
+  test('a crash of ours restores the terminal', async () => {
+    const { shown, restored } = await type([], 'crash');
+    expect(shown).toContain('a bug');
+    expect(restored).toBe(true);
+  });
+});
