@@ -1,5 +1,0 @@
-// Writes assembly/state.gen.ts: node --conditions=@polyvisor/source packages/isa-riscv/src/generate.ts
-import { writeFileSync } from 'node:fs';
-import { assemblyConstants } from './assembly-constants.ts';
-
-writeFileSync(new URL('../assembly/state.gen.ts', import.meta.url), assemblyConstants());
