@@ -11,3 +11,6 @@ export type { VirtioRngDependencies, VirtioRngOptions } from './rng/rng.ts';
 export { createVirtioBlk } from './blk/blk.ts';
 export type { VirtioBlk, VirtioBlkDependencies, VirtioBlkOptions } from './blk/blk.ts';
 export type { BlockBackend } from './blk/block-backend.ts';
+export { createVirtioConsole } from './console/console.ts';
+export type { VirtioConsole, VirtioConsoleDependencies, VirtioConsoleOptions } from './console/console.ts';
+export type { ConsolePort } from './console/console-port.ts';
