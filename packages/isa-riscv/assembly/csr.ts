@@ -45,7 +45,7 @@ import {
   STVEC,
   TIME_OFFSET,
 } from './state.gen';
-import { fp_dirty, updateMode } from './mode';
+import { markFpDirty, updateMode } from './mode';
 import { pmpChanged, pmpWriteAddr, pmpWriteCfg } from './pmp';
 import {
   ENVCFG_STCE,
@@ -226,16 +226,16 @@ function write(env: usize, csr: u32, value: u64): void {
   switch (csr) {
     case 0x001:
       store<u32>(env, <u32>value & 31, ENV_FP_FLAGS);
-      fp_dirty(env);
+      markFpDirty(env);
       return;
     case 0x002:
       store<u32>(env, <u32>value & 7, FRM);
-      fp_dirty(env);
+      markFpDirty(env);
       return;
     case 0x003:
       store<u32>(env, <u32>value & 31, ENV_FP_FLAGS);
       store<u32>(env, (<u32>value >> 5) & 7, FRM);
-      fp_dirty(env);
+      markFpDirty(env);
       return;
     case 0x100: return writeStatus(env, value, SSTATUS_WRITE);
     case 0x104: {

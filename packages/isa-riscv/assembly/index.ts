@@ -1,7 +1,7 @@
 // The privileged side of a RISC-V hart: what translated code calls, and what the vCPU's loop calls.
 export { access_fault, misaligned, raise, walk } from './walk';
 export { csr_access } from './csr';
-export { deliver, ebreak, ecall, mret, poll, sret, wakeup, wfi } from './trap';
+export { deliver, ebreak, ecall, interrupt_due, mret, poll, sret, wakeup, wfi } from './trap';
 export { cbo, fence_i, refresh, sfence } from './system';
 export { fp_dirty, updateMode as update_mode } from './mode';
 export { configure } from '@polyvisor/tcg/assembly/physical';

@@ -1,5 +1,5 @@
 // The mode word and the data MMU index: derived from privilege and mstatus, recomputed after each change of them.
-import { ENV_MMU_INDEX, ENV_MODE, MODE_FP, MODE_FP_DIRTY, MODE_MMU_SHIFT, MSTATUS, PRIVILEGE } from './state.gen';
+import { ENV_MMU_INDEX, ENV_MODE, ENV_PC, MODE_FP, MODE_FP_DIRTY, MODE_MMU_SHIFT, MSTATUS, PRIVILEGE } from './state.gen';
 import { STATUS_FS, STATUS_FS_SHIFT, STATUS_MPP_SHIFT, STATUS_MPRV, STATUS_MXR, STATUS_SUM } from './registers';
 
 /** Data MMU indices: 0 U, 1 S, 2 S with SUM, 3 M, 4 U with MXR, 5 S with MXR, 6 S with SUM and MXR. */
@@ -20,8 +20,14 @@ export function updateMode(env: usize): void {
   store<u32>(env, mode, ENV_MODE);
 }
 
-/** A floating-point register or fcsr was written: mstatus.FS becomes Dirty. */
-export function fp_dirty(env: usize): void {
+/** fcsr was written: mstatus.FS becomes Dirty. */
+export function markFpDirty(env: usize): void {
   store<u64>(env, load<u64>(env, MSTATUS) | STATUS_FS, MSTATUS);
   updateMode(env);
+}
+
+/** The instruction at `pc` is about to write a floating-point register: mstatus.FS becomes Dirty, and it starts again. */
+export function fp_dirty(env: usize, pc: u64): void {
+  markFpDirty(env);
+  store<u64>(env, pc, ENV_PC);
 }

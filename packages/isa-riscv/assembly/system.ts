@@ -4,13 +4,9 @@ import {
   CBO_INVAL,
   CBO_ZERO,
   ENV_FAULT,
-  ENV_FAULT_VALUE,
-  ENV_FP_FLAGS,
   ENV_FP_OPTIONS,
   ENV_HOST_EXIT,
-  ENV_PC,
   ENV_RESERVATION,
-  ENV_WALK_PA,
   FEATURES,
   MENVCFG,
   MSTATUS,
@@ -30,16 +26,12 @@ import {
   STATUS_TVM,
   WRITE,
 } from './registers';
-import { access_fault, raise, walk } from './walk';
-import { flagsOf, host_address, wroteWatched } from '@polyvisor/tcg/assembly/physical';
+import { raise, walk } from './walk';
 import { flush_all, flush_page } from '@polyvisor/tcg/assembly/tlb';
 
 // @ts-ignore: decorator
 @external("host", "fence_i")
 declare function host_fence_i(env: i32): void;
-
-/** Bytes of a cache block, as the device tree tells the guest. */
-const BLOCK: u64 = 64;
 
 export function sfence(env: usize, va: u64, asid: u64, flags: i32): void {
   const privilege = load<u32>(env, PRIVILEGE);
@@ -67,19 +59,8 @@ export function cbo(env: usize, kind: i32, va: u64): void {
   ) {
     return raise(env, CAUSE_ILLEGAL_INSTRUCTION, 0);
   }
-  if (kind == CBO_ZERO) {
-    const block = va & ~(BLOCK - 1);
-    if (walk(env, block, WRITE) == 0) {
-      // The address that the guest sees is the one that it gave.
-      store<u64>(env, va, ENV_FAULT_VALUE);
-      return;
-    }
-    const host = host_address(load<u64>(env, ENV_WALK_PA), <i32>BLOCK, 0);
-    if (host == 0) return access_fault(env, va, WRITE);
-    memory.fill(host, 0, <usize>BLOCK);
-    if (load<u8>(flagsOf(host)) != 0) wroteWatched(<i32>env, host, <i32>BLOCK);
-    return;
-  }
+  // The block is written by plain stores that follow.
+  if (kind == CBO_ZERO) return;
   // Coherent memory: nothing to do, once the block may be read or written at all.
   if (walk(env, va, READ) == 0) {
     store<i32>(env, 0, ENV_FAULT);

@@ -114,6 +114,12 @@ export function deliver(env: usize): void {
   let tval = load<u64>(env, ENV_FAULT_VALUE);
   if (cause == CAUSE_ILLEGAL_INSTRUCTION && tval == 0) tval = instructionBits(env);
   store<i32>(env, 0, ENV_FAULT);
+  if (cause == CAUSE_ECALL_SUPERVISOR && (load<u32>(env, FEATURES) & FEATURE_SBI) != 0) {
+    // Built-in firmware: the host answers, with pc still at the ecall.
+    store<u32>(env, HOST_ECALL, ENV_FAULT_CODE);
+    store<i32>(env, EXIT_HOST, ENV_HOST_EXIT);
+    return;
+  }
   const delegated = ((load<u64>(env, MEDELEG) >> <u64>cause) & 1) != 0;
   trap(env, <u64>cause, tval, delegated);
 }
@@ -130,20 +136,33 @@ export function pendingInterrupts(env: usize): u64 {
   return pending;
 }
 
-/** Takes the highest-priority interrupt that is pending and enabled. */
-export function poll(env: usize): void {
+/** Interrupts that would be taken now; `dueToSupervisor` tells where to. */
+function dueInterrupts(env: usize): u64 {
+  dueToSupervisor = false;
   const enabled = pendingInterrupts(env) & load<u64>(env, MIE);
-  if (enabled == 0) return;
+  if (enabled == 0) return 0;
   const privilege = load<u32>(env, PRIVILEGE);
   const status = load<u64>(env, MSTATUS);
   const mideleg = load<u64>(env, MIDELEG);
-  let due: u64 = 0;
-  let delegated = false;
-  if (privilege < 3 || (status & STATUS_MIE) != 0) due = enabled & ~mideleg;
-  if (due == 0 && (privilege < 1 || (privilege == 1 && (status & STATUS_SIE) != 0))) {
-    due = enabled & mideleg;
-    delegated = true;
+  if (privilege < 3 || (status & STATUS_MIE) != 0) {
+    const due = enabled & ~mideleg;
+    if (due != 0) return due;
   }
+  if (privilege > 1 || (privilege == 1 && (status & STATUS_SIE) == 0)) return 0;
+  dueToSupervisor = true;
+  return enabled & mideleg;
+}
+
+let dueToSupervisor: bool = false;
+
+/** Not 0 when an interrupt would be taken now. */
+export function interrupt_due(env: usize): i32 {
+  return dueInterrupts(env) != 0 ? 1 : 0;
+}
+
+/** Takes the highest-priority interrupt that is pending and enabled. */
+export function poll(env: usize): void {
+  const due = dueInterrupts(env);
   if (due == 0) return;
   let bit: u64;
   if ((due & IP_MEIP) != 0) bit = 11;
@@ -153,7 +172,7 @@ export function poll(env: usize): void {
   else if ((due & IP_SSIP) != 0) bit = 1;
   else if ((due & IP_STIP) != 0) bit = 5;
   else bit = ctz<u64>(due);
-  trap(env, INTERRUPT | bit, 0, delegated);
+  trap(env, INTERRUPT | bit, 0, dueToSupervisor);
 }
 
 /** Whether a waiting hart has to wake up: something pending is enabled in mie, globally or not. */
@@ -161,14 +180,8 @@ export function wakeup(env: usize): i32 {
   return (pendingInterrupts(env) & load<u64>(env, MIE)) != 0 ? 1 : 0;
 }
 
-export function ecall(env: usize, pc: u64): void {
+export function ecall(env: usize): void {
   const privilege = load<u32>(env, PRIVILEGE);
-  if (privilege == 1 && (load<u32>(env, FEATURES) & FEATURE_SBI) != 0) {
-    store<u32>(env, HOST_ECALL, ENV_FAULT_CODE);
-    store<i32>(env, EXIT_HOST, ENV_HOST_EXIT);
-    store<u64>(env, pc, ENV_PC);
-    return;
-  }
   raise(env, privilege == 0 ? CAUSE_ECALL_USER : privilege == 1 ? CAUSE_ECALL_SUPERVISOR : CAUSE_ECALL_MACHINE, 0);
 }
 

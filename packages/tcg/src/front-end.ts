@@ -68,4 +68,9 @@ export interface FrontEnd {
   decode(code: CodeReader, pc: bigint, mode: number, out: Decoded): boolean;
   /** What a mode word means to the softmmu: index of the data TLB to use. */
   mmuIndex(mode: number): number;
+  /**
+   * The part of a mode word that decoding depends on: modes that agree in it share record arrays.
+   * Absent: all of it. Regions are always made for one whole mode word, save bits outside {@link modeMask}.
+   */
+  decodeMode?(mode: number): number;
 }

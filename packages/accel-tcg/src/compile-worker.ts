@@ -1,0 +1,33 @@
+import { BroadcastChannel, workerData } from 'node:worker_threads';
+import { RISCV } from '@polyvisor/isa-riscv';
+import type { PhysicalRegion } from './physical-memory.ts';
+import { RegionTranslator } from './region-translator.ts';
+import type { CompileReply, RegionRequest } from './region-compiler.ts';
+
+/** What the compile worker is started with. */
+export interface CompileWorkerData {
+  readonly memory: WebAssembly.Memory;
+  readonly regions: readonly PhysicalRegion[];
+  /** Names of the channels to the vCPUs. */
+  readonly channels: readonly string[];
+  readonly options: { readonly counting: boolean };
+}
+
+// One compile worker serves all vCPUs of a VM: two of them that warm the same code get the same module.
+const data = workerData as CompileWorkerData;
+const translator = new RegionTranslator(RISCV, data.memory, data.regions, data.options);
+
+for (const name of data.channels) {
+  const channel = new BroadcastChannel(name);
+  channel.onmessage = (event) => {
+    const request = (event as MessageEvent<RegionRequest>).data;
+    let reply: CompileReply;
+    try {
+      const region = translator.translate(request);
+      reply = region === undefined ? {} : { region };
+    } catch (error) {
+      reply = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    }
+    channel.postMessage(reply);
+  };
+}

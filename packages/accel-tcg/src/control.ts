@@ -1,0 +1,22 @@
+/**
+ * Words in the engine's free part of a vCPU block through which threads talk to a vCPU. Byte offsets from `env`;
+ * all i32, all atomic.
+ */
+export const CONTROL = {
+  /** Not 0: `run` must return `kicked`. */
+  kick: 0x100,
+  /** Number of fences that others have asked of this vCPU, and number that it has done. */
+  fenceWanted: 0x104,
+  fenceDone: 0x108,
+  /** 1 while the vCPU is inside `run`. */
+  running: 0x10c,
+  /** f64: guest time in ns at which the next timer is due, Infinity for none. */
+  timerDueNs: 0x110,
+  /** Interrupt bits that others set once in the software-writable register (RISC-V SSIP). */
+  softSet: 0x118,
+  /** How far this vCPU has read the code log. */
+  codeLogTail: 0x11c,
+  /** u64 in ticks: comparator written by other threads (ACLINT mtimecmp), and a count of its changes. */
+  comparator: 0x120,
+  comparatorChanges: 0x128,
+} as const;

@@ -1,0 +1,375 @@
+import { PolyvisorError } from '@polyvisor/contracts';
+import {
+  createPredecoder,
+  ENV,
+  EXIT,
+  FETCH,
+  FETCH_ENTRIES,
+  HANDLER,
+  PAGE_SIZE,
+  RECORD,
+  type FrontEnd,
+  type Predecoder,
+} from '@polyvisor/tcg';
+import { CodeCache, type InstalledRegion } from './code-cache.ts';
+import type { CodeLog } from './code-log.ts';
+import { CONTROL } from './control.ts';
+import { hostOfPage, pageOfHost, type PhysicalRegion } from './physical-memory.ts';
+import type { CompiledRegion, RegionCompiler, RegionSource } from './region-compiler.ts';
+
+/** Wasm functions by name, as a module's exports or a set of host functions. */
+export type Functions = Readonly<Record<string, (...args: never[]) => unknown>>;
+
+/** What the guest's CPU brings, beside its front end. `walk`, `deliver` and `poll` are required. */
+export interface GuestLink {
+  readonly frontEnd: FrontEnd;
+  /** Import namespaces for generated code: `isa` and whatever else the front end's helpers name. */
+  readonly modules: Readonly<Record<string, Functions>>;
+}
+
+/** What the engine asks of the vCPU around it, beside {@link GuestLink}. */
+export interface EngineHost {
+  /** Reads a device; stores the value at ENV.mmioValue. 0, or 1 when nothing answers. */
+  mmioRead(gpa: number, width: number): number;
+  mmioWrite(gpa: number, width: number, low: number, high: number): number;
+}
+
+export interface EngineOptions {
+  readonly memory: WebAssembly.Memory;
+  readonly env: number;
+  readonly arena: { readonly start: number; readonly bytes: number };
+  readonly regions: readonly PhysicalRegion[];
+  readonly regionTable: number;
+  readonly flags: number;
+  /** Address of the first page that has a flag. */
+  readonly flagsBase: number;
+  readonly softmmu: WebAssembly.Module;
+  readonly interpreter: WebAssembly.Module;
+  readonly codeLog: CodeLog;
+  readonly vcpus: number;
+  /** Absent: the interpreter runs everything. */
+  readonly compiler?: RegionCompiler;
+}
+
+const FLAG_CODE = 1;
+const FLAG_STALE = 2;
+/** Table entries to begin with; it grows. Index 0 stays empty. */
+const TABLE_ENTRIES = 1024;
+
+interface SoftmmuExports {
+  configure(regions: number, count: number, flags: number, base: number): void;
+  fetch(env: number): number;
+  flush_all(env: number): void;
+  flush_fetch(env: number): void;
+  drop_write_entries(env: number, pa: bigint): void;
+}
+
+/**
+ * The engine of one vCPU: links the generated interpreter, the softmmu, the guest's helpers and the compiled
+ * regions over the VM's memory, and keeps the code cache. Knows no particular guest.
+ */
+export class Engine {
+  readonly env: number;
+  readonly words: Int32Array;
+  readonly cache: CodeCache;
+  private readonly options: EngineOptions;
+  private readonly guest: GuestLink;
+  private readonly softmmu: SoftmmuExports;
+  private readonly predecoder: Predecoder;
+  private readonly runInterpreter: (env: number) => number;
+  private readonly table: WebAssembly.Table;
+  private readonly freeIndices: number[] = [];
+  private nextIndex = 1;
+  private readonly regionByIndex = new Map<number, InstalledRegion>();
+  private readonly regionImports: WebAssembly.Imports;
+  private readonly bigWords: BigUint64Array;
+  private readonly bytes: Uint8Array;
+  private codeLogTail: number;
+  /** Statistics. */
+  readonly counts = { regionsInstalled: 0, regionsDropped: 0, regionsRefused: 0, codeStores: 0 };
+
+  constructor(options: EngineOptions, guest: GuestLink, host: EngineHost) {
+    const { memory, env } = options;
+    this.options = options;
+    this.guest = guest;
+    this.env = env;
+    this.words = new Int32Array(memory.buffer);
+    this.bigWords = new BigUint64Array(memory.buffer);
+    this.bytes = new Uint8Array(memory.buffer);
+    this.codeLogTail = options.codeLog.head();
+    this.table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_ENTRIES });
+    this.predecoder = createPredecoder(guest.frontEnd, memory);
+    this.cache = new CodeCache(memory, options.arena, guest.frontEnd, {
+      hostAddress: (page) => hostOfPage(options.regions, page),
+      watch: (page, address) => this.watch(page, address),
+      forgot: (_page, address) => {
+        if (options.vcpus === 1) this.unwatch(address);
+      },
+      release: (region) => this.release(region),
+      flushFetch: () => this.softmmu.flush_fetch(env),
+    });
+
+    const hostFunctions = {
+      records: (_env: number, page: number, mode: number) => this.cache.records(page, this.decodeMode(mode)) | 0,
+      code_write: (_env: number, address: number, width: number) => this.codeWritten(address >>> 0, width),
+      decode: (_env: number, record: number) => this.decode(record >>> 0),
+      crossing: (_env: number, record: number) => this.crossing(record >>> 0),
+      hot: (_env: number, record: number) => this.hot(record >>> 0),
+      mmio_read: (_env: number, gpa: number, width: number) => host.mmioRead(gpa, width),
+      mmio_write: (_env: number, gpa: number, width: number, low: number, high: number) =>
+        host.mmioWrite(gpa, width, low, high),
+    };
+    const modules = { ...guest.modules, host: { ...guest.modules['host'], ...hostFunctions } };
+    const softmmu = new WebAssembly.Instance(options.softmmu, {
+      env: { memory },
+      ...(modules as WebAssembly.Imports),
+    }).exports;
+    this.softmmu = softmmu as unknown as SoftmmuExports;
+    this.softmmu.configure(options.regionTable, options.regions.length, options.flags, options.flagsBase);
+    this.regionImports = {
+      ...(modules as WebAssembly.Imports),
+      softmmu: softmmu as WebAssembly.ModuleImports,
+      m: { memory, table: this.table },
+    };
+    const interpreter = new WebAssembly.Instance(options.interpreter, this.regionImports);
+    this.runInterpreter = interpreter.exports['run'] as (env: number) => number;
+  }
+
+  /** Runs guest code until something asks for attention. Returns an `EXIT` code. */
+  run(): number {
+    const code = this.runInterpreter(this.env);
+    if (code === EXIT.stale) {
+      this.dropStale();
+      return EXIT.next;
+    }
+    return code;
+  }
+
+  /** At a safe point: takes in compiled regions and what others did to code pages. */
+  safePoint(): void {
+    if (this.options.codeLog.head() !== this.codeLogTail) this.readCodeLog();
+    const compiler = this.options.compiler;
+    if (compiler !== undefined && compiler.pending > 0) {
+      for (;;) {
+        const compiled = compiler.take();
+        if (compiled === undefined) break;
+        this.install(compiled);
+      }
+    }
+  }
+
+  flushTlb(): void {
+    this.softmmu.flush_all(this.env);
+  }
+
+  /** Drops all translations. */
+  flushCode(): void {
+    this.cache.flush();
+  }
+
+  /** Exact instruction count. */
+  instructionCount(): number {
+    return Number(this.bigWords[(this.env + ENV.icount) >>> 3]) - (this.words[(this.env + ENV.budget) >>> 2] as number);
+  }
+
+  /** Lets `run` execute `budget` more instructions. */
+  setBudget(budget: number): void {
+    const now = this.instructionCount();
+    this.bigWords[(this.env + ENV.icount) >>> 3] = BigInt(now + budget);
+    this.words[(this.env + ENV.budget) >>> 2] = budget;
+  }
+
+  private decodeMode(mode: number): number {
+    return this.guest.frontEnd.decodeMode?.(mode) ?? mode;
+  }
+
+  private pc(): bigint {
+    return this.bigWords[(this.env + ENV.pc) >>> 3] as bigint;
+  }
+
+  private mode(): number {
+    return this.words[(this.env + ENV.mode) >>> 2] as number;
+  }
+
+  // --- decoding
+
+  private decode(record: number): void {
+    const page = this.cache.pageAt(record);
+    if (page === undefined) throw new PolyvisorError('internal', { what: 'record outside the arena', which: `${record}` });
+    this.cache.revive(page);
+    this.predecoder.decodePage(page.records, page.host, record, this.pc(), this.mode());
+  }
+
+  /** Fills the crossing record with the instruction at pc, or leaves a fault raised at pc. */
+  private crossing(_record: number): void {
+    const pc = this.pc();
+    const inFirst = PAGE_SIZE - Number(pc & 0xfffn);
+    const walk = this.guest.modules['isa']?.['walk'] as unknown as (env: number, va: bigint, access: number) => number;
+    const { maxLength } = this.guest.frontEnd;
+    const bytes = new Uint8Array(maxLength);
+    if (walk(this.env, pc, 2) === 0) return;
+    const first = this.walkedHost();
+    bytes.set(this.bytes.subarray(first, first + Math.min(inFirst, maxLength)));
+    // A short instruction may turn out to need nothing of the next page.
+    if (this.predecoder.decodeCrossing(this.env + ENV.crossing, bytes.subarray(0, inFirst), pc, this.mode())) return;
+    const next = (pc & ~0xfffn) + 0x1000n;
+    if (walk(this.env, BigInt.asUintN(64, next), 2) === 0) return;
+    const second = this.walkedHost();
+    if (second === 0) {
+      const fault = this.guest.modules['isa']?.['access_fault'] as unknown as (e: number, va: bigint, a: number) => void;
+      fault(this.env, next, 2);
+      return;
+    }
+    bytes.set(this.bytes.subarray(second, second + maxLength - inFirst), inFirst);
+    this.predecoder.decodeCrossing(this.env + ENV.crossing, bytes, pc, this.mode());
+  }
+
+  private walkedHost(): number {
+    const pa = Number(this.bigWords[(this.env + ENV.walkPa) >>> 3]);
+    const page = hostOfPage(this.options.regions, Math.floor(pa / PAGE_SIZE));
+    return page === 0 ? 0 : page + (pa % PAGE_SIZE);
+  }
+
+  // --- stores to code
+
+  private flagIndex(host: number): number {
+    return this.options.flags + Math.floor((host - this.options.flagsBase) / PAGE_SIZE);
+  }
+
+  private watch(page: number, host: number): void {
+    Atomics.or(this.bytes, this.flagIndex(host), FLAG_CODE);
+    this.softmmu.drop_write_entries(this.env, BigInt(page) << 12n);
+    if (this.options.vcpus > 1) this.logCode(page, 'translated');
+  }
+
+  private unwatch(host: number): void {
+    Atomics.and(this.bytes, this.flagIndex(host), ~(FLAG_CODE | FLAG_STALE));
+  }
+
+  /** The guest stored `width` bytes into a page that holds translated code, at an address in linear memory. */
+  codeWritten(host: number, width: number): void {
+    const page = pageOfHost(this.options.regions, host);
+    if (page < 0) return;
+    this.counts.codeStores++;
+    if (this.options.vcpus === 1) {
+      if (this.cache.wrote(page, host % PAGE_SIZE, width)) this.unwatch(host);
+      return;
+    }
+    // What others have translated from the page can't be seen from here: all of it goes. The flag goes first,
+    // so that whoever translates the page after reading the log sets it anew.
+    this.cache.drop(page);
+    this.unwatch(host);
+    this.logCode(page, 'overwritten');
+  }
+
+  private logCode(page: number, event: 'overwritten' | 'translated'): void {
+    this.options.codeLog.append(page, event);
+  }
+
+  /** What others did: pages that they overwrote are dropped, pages that they execute lose their write entries. */
+  readCodeLog(): void {
+    const { tail, complete } = this.options.codeLog.read(this.codeLogTail, (page, event) => {
+      if (event === 'overwritten') this.cache.drop(page);
+      else this.softmmu.drop_write_entries(this.env, BigInt(page) << 12n);
+    });
+    this.codeLogTail = tail;
+    if (!complete) {
+      this.softmmu.flush_all(this.env);
+      this.cache.flush();
+    }
+    this.words[(this.env + CONTROL.codeLogTail) >>> 2] = tail;
+  }
+
+  // --- regions
+
+  private hot(record: number): void {
+    const compiler = this.options.compiler;
+    const page = this.cache.pageAt(record);
+    if (compiler === undefined || page === undefined) return;
+    compiler.request({ pc: this.pc(), mode: this.mode(), pages: this.visiblePages() });
+  }
+
+  /** Virtual pages around pc whose mapping the fetch TLB knows: what a region may be made of. */
+  private visiblePages(): Map<bigint, number> {
+    const pages = new Map<bigint, number>();
+    const here = this.pc() >> 12n;
+    const mode = BigInt(this.mode());
+    for (let delta = -2n; delta <= 2n; delta++) {
+      const page = BigInt.asUintN(52, here + delta);
+      const entry = this.env + ENV.fetch + (Number(page) & (FETCH_ENTRIES - 1)) * FETCH.size;
+      if (this.bigWords[(entry + FETCH.tag) >>> 3] === ((page << 12n) | mode)) {
+        pages.set(page, this.words[(entry + FETCH.page) >>> 2] as number);
+      }
+    }
+    return pages;
+  }
+
+  private install(compiled: CompiledRegion): void {
+    const { module, pc, mode, modeMask, pages } = compiled;
+    const decodeMode = this.decodeMode(mode);
+    const codePages = pages.map((page) => {
+      this.cache.records(page, decodeMode);
+      return this.cache.pagesOf(page).find((code) => code.mode === decodeMode);
+    });
+    const entryPage = codePages[0];
+    if (entryPage === undefined || codePages.includes(undefined)) return;
+    for (const code of codePages) if (code !== undefined) this.cache.revive(code);
+    // The code may have changed after the compiler read it.
+    if (!compiled.sources.every((source) => this.sourceUnchanged(source))) {
+      this.counts.regionsRefused++;
+      return;
+    }
+    const offset = (Number(pc & 0xfffn) >> this.guest.frontEnd.alignmentLog2) * RECORD.size;
+    const record = entryPage.records + offset;
+    if ((this.words[record >>> 2] as number & 0xffff) === HANDLER.region) return;
+    this.counts.regionsInstalled++;
+    const index = this.freeIndices.pop() ?? this.nextIndex++;
+    if (index >= this.table.length) this.table.grow(this.table.length);
+    const instance = new WebAssembly.Instance(module, this.regionImports);
+    this.table.set(index, instance.exports['region'] as CallableFunction);
+    const region: InstalledRegion = {
+      index,
+      record,
+      pages: codePages as InstalledRegion['pages'],
+      dropped: false,
+    };
+    this.regionByIndex.set(index, region);
+    this.cache.install(region);
+    this.words[(record >>> 2) + 2] = index;
+    this.words[(record >>> 2) + 1] = modeMask;
+    this.words[record >>> 2] = HANDLER.region | (mode << 16);
+  }
+
+  private sourceUnchanged(source: RegionSource): boolean {
+    const host = hostOfPage(this.options.regions, source.page);
+    if (host === 0) return false;
+    const start = host + source.offset;
+    return Buffer.compare(Buffer.from(this.bytes.buffer, start, source.bytes.length), source.bytes) === 0;
+  }
+
+  private release(region: InstalledRegion): void {
+    this.counts.regionsDropped++;
+    this.table.set(region.index, null);
+    this.regionByIndex.delete(region.index);
+    this.freeIndices.push(region.index);
+  }
+
+  /** The region at pc said that its pages are mapped elsewhere. */
+  private dropStale(): void {
+    const page = this.fetchedPage();
+    if (page === undefined) return;
+    for (const region of [...page.regions]) {
+      const at = page.records + (Number(this.pc() & 0xfffn) >> this.guest.frontEnd.alignmentLog2) * RECORD.size;
+      if (region.record === at) this.cache.dropRegion(region);
+    }
+  }
+
+  private fetchedPage(): ReturnType<CodeCache['pageAt']> {
+    if (this.softmmu.fetch(this.env) === 0) {
+      this.words[(this.env + ENV.fault) >>> 2] = 0;
+      return undefined;
+    }
+    const entry = this.env + ENV.fetch + (Number((this.pc() >> 12n) & BigInt(FETCH_ENTRIES - 1)) * FETCH.size);
+    return this.cache.pageAt((this.words[(entry + FETCH.records) >>> 2] as number) >>> 0);
+  }
+}

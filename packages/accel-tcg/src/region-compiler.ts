@@ -1,0 +1,88 @@
+import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads';
+
+/** A place that got warm. Structured-cloneable. */
+export interface RegionRequest {
+  readonly pc: bigint;
+  readonly mode: number;
+  /** Virtual page number -> physical page number, as far as known; the pc's own page is among them. */
+  readonly pages: ReadonlyMap<bigint, number>;
+}
+
+/** Guest bytes that a region was made from. */
+export interface RegionSource {
+  /** Guest-physical page. */
+  readonly page: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The answer: a module that exports `region`, or none when the place can't be compiled. */
+export interface CompiledRegion {
+  readonly pc: bigint;
+  readonly mode: number;
+  /** Bits of the mode word that the translation depends on. */
+  readonly modeMask: number;
+  /** Guest-physical pages that code was read from, the entry's first. */
+  readonly pages: readonly number[];
+  readonly sources: readonly RegionSource[];
+  readonly module: WebAssembly.Module;
+}
+
+/** What the compile worker posts back. */
+export interface CompileReply {
+  readonly region?: CompiledRegion;
+  readonly error?: string;
+}
+
+/** Where a vCPU sends what got warm, and finds what was compiled. Never blocks. */
+export interface RegionCompiler {
+  /** Requests that were not answered yet. */
+  readonly pending: number;
+  request(request: RegionRequest): void;
+  /** The next finished region, if there is one. */
+  take(): CompiledRegion | undefined;
+}
+
+/** Requests in flight at most: what gets hot later is asked for later. */
+const MAX_PENDING = 128;
+
+/**
+ * The compile worker, seen from a vCPU. They meet on a named channel, because a vCPU thread that never returns
+ * to its event loop can still read from one, and neither has to be handed a port by the main thread.
+ */
+export class RemoteCompiler implements RegionCompiler {
+  pending = 0;
+  /** Requests not made because too many were under way; failed ones, and why the last did. */
+  refused = 0;
+  failed = 0;
+  lastError = '';
+  private readonly channel: BroadcastChannel;
+
+  constructor(name: string) {
+    this.channel = new BroadcastChannel(name);
+    this.channel.unref();
+  }
+
+  request(request: RegionRequest): void {
+    if (this.pending >= MAX_PENDING) {
+      this.refused++;
+      return;
+    }
+    this.pending++;
+    this.channel.postMessage(request);
+  }
+
+  take(): CompiledRegion | undefined {
+    for (;;) {
+      const received = receiveMessageOnPort(this.channel);
+      if (received === undefined) return undefined;
+      this.pending--;
+      const { region, error } = received.message as CompileReply;
+      if (region !== undefined) return region;
+      if (error !== undefined) {
+        this.failed++;
+        this.lastError = error;
+      }
+    }
+  }
+}

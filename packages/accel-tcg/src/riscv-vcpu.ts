@@ -1,0 +1,430 @@
+import { createSharedClock, type ClockHandle, type SharedClock } from '@polyvisor/clock';
+import { PolyvisorError, type StateSection, type VcpuExit } from '@polyvisor/contracts';
+import { RISCV, STATE_FIELDS, stateOffset, X } from '@polyvisor/isa-riscv';
+import { ENV, EXIT } from '@polyvisor/tcg';
+import { CONTROL } from './control.ts';
+import { Engine, type EngineOptions, type Functions } from './engine.ts';
+import { loadState, saveState } from './riscv-state.ts';
+import type { Signals } from './signals.ts';
+import { VM_WORD, type VmLayout } from './vm-layout.ts';
+
+/** What the vCPU asks of its machine; the machine's own type has the same shape. */
+export interface RiscvVcpuHost {
+  mmioRead(gpa: number, width: number): number;
+  mmioWrite(gpa: number, width: number, low: number, high: number): void;
+  highBits: number;
+  fault: boolean;
+  environmentCall?(): number;
+  serviceTimers(): void;
+}
+
+export interface RiscvVcpuOptions {
+  readonly index: number;
+  readonly layout: VmLayout;
+  readonly engine: Omit<EngineOptions, 'env' | 'arena'>;
+  readonly isa: WebAssembly.Module;
+  readonly softfloat: WebAssembly.Module;
+  readonly clock: ClockHandle;
+  readonly nsPerTick: number;
+  readonly signals: Signals;
+  /** Deterministic: the clock is the instruction count. */
+  readonly icount: boolean;
+  readonly fmaFused: boolean;
+}
+
+/** What `environmentCall` may answer. */
+const ECALL = { continue: 0, halt: 1, shutdown: 2, wait: 3 } as const;
+/** `features` bits, as the assembly defines them. */
+const FEATURE = { sbi: 1, smp: 2 } as const;
+/** Instructions between two looks around while interpreting. */
+const QUANTUM = 50_000;
+/** fpOptions bit: `relaxed_madd` is fused here. */
+const FP_HOST_FMA = 1 << 8;
+/** icount: nanoseconds of guest time for an instruction (QEMU's `shift=1`). */
+const NS_PER_INSTRUCTION = 2;
+const NEVER = 0xffff_ffff_ffff_ffffn;
+const PRIVILEGE_MACHINE = 3;
+
+interface IsaExports {
+  configure(regions: number, count: number, flags: number, base: number): void;
+  refresh(env: number): void;
+  update_mode(env: number): void;
+  poll(env: number): void;
+  wakeup(env: number): number;
+}
+
+const FIELD = {
+  mtimecmp: stateOffset('mtimecmp'),
+  stimecmp: stateOffset('stimecmp'),
+  menvcfg: stateOffset('menvcfg'),
+  mip: stateOffset('mip'),
+  privilege: stateOffset('privilege'),
+  features: stateOffset('features'),
+  mhartid: stateOffset('mhartid'),
+} as const;
+
+/** A RISC-V hart on the engine. One thread; see contracts' `Vcpu` and the machine's `RiscvVcpu`. */
+export class RiscvVcpu {
+  readonly index: number;
+  readonly engine: Engine;
+  private readonly options: RiscvVcpuOptions;
+  private readonly host: RiscvVcpuHost;
+  private readonly env: number;
+  private readonly words: Int32Array;
+  private readonly big: BigUint64Array;
+  private readonly doubles: Float64Array;
+  private readonly clock: SharedClock;
+  private readonly isa: IsaExports;
+  private comparatorSeen = 0;
+  private halted = false;
+
+  constructor(options: RiscvVcpuOptions, host: RiscvVcpuHost) {
+    const { layout, index, engine } = options;
+    const { memory } = engine;
+    this.options = options;
+    this.host = host;
+    this.index = index;
+    this.env = layout.vcpus + index * ENV.size;
+    this.words = new Int32Array(memory.buffer);
+    this.big = new BigUint64Array(memory.buffer);
+    this.doubles = new Float64Array(memory.buffer);
+    this.clock = createSharedClock(options.clock);
+
+    const softfloat = new WebAssembly.Instance(options.softfloat, { env: { memory } }).exports;
+    // The helpers call the engine for stores to watched pages: bound once the engine exists.
+    const late = { engine: undefined as Engine | undefined };
+    const isa = new WebAssembly.Instance(options.isa, {
+      env: { memory },
+      host: {
+        clock: () => this.updateTicks(),
+        timer_changed: () => this.armTimer(),
+        fence_i: () => this.fenceI(),
+        code_write: (_env: number, address: number, width: number) => late.engine?.codeWritten(address >>> 0, width),
+        mmio_read: () => 1,
+        mmio_write: () => 1,
+      },
+    }).exports;
+    this.isa = isa as unknown as IsaExports;
+    this.isa.configure(engine.regionTable, engine.regions.length, engine.flags, engine.flagsBase);
+    this.engine = new Engine(
+      {
+        ...engine,
+        env: this.env,
+        arena: { start: layout.arenas + index * layout.arenaBytes, bytes: layout.arenaBytes },
+      },
+      { frontEnd: RISCV, modules: { isa: isa as unknown as Functions, softfloat: softfloat as unknown as Functions } },
+      {
+        mmioRead: (gpa, width) => this.mmioRead(gpa, width),
+        mmioWrite: (gpa, width, low, high) => this.mmioWrite(gpa, width, low, high),
+      },
+    );
+    late.engine = this.engine;
+    this.reset();
+  }
+
+  // --- life
+
+  reset(): void {
+    for (const field of STATE_FIELDS) {
+      for (let i = 0; i < field.count; i++) this.setField(field.offset + i * field.width, field.width, field.reset);
+    }
+    for (let i = 0; i < 65; i++) this.big[(this.env + X.offset) / 8 + i] = 0n;
+    this.setField(FIELD.mhartid, 8, BigInt(this.index));
+    this.setField(FIELD.features, 4, BigInt(this.baseFeatures()));
+    this.words[(this.env + ENV.fpFlags) >>> 2] = 0;
+    this.words[(this.env + ENV.fpOptions) >>> 2] = this.options.fmaFused ? FP_HOST_FMA : 0;
+    this.words[(this.env + ENV.vcpu) >>> 2] = this.index;
+    this.words[(this.env + ENV.depth) >>> 2] = 0;
+    Atomics.store(this.words, (this.env + CONTROL.softSet) >>> 2, 0);
+    this.halted = false;
+    // A flush takes only what was used: an unused TLB holds zeros, which would match address 0.
+    this.words[(this.env + ENV.tlbUsed) >>> 2] = -1;
+    this.isa.refresh(this.env);
+    this.engine.flushCode();
+    this.armTimer();
+  }
+
+  enter(privilege: 3 | 1, pcLow: number, pcHigh: number): void {
+    this.words[(this.env + ENV.pc) >>> 2] = pcLow | 0;
+    this.words[(this.env + ENV.pc + 4) >>> 2] = pcHigh | 0;
+    if (privilege !== PRIVILEGE_MACHINE) this.enterSupervisor();
+    this.isa.refresh(this.env);
+  }
+
+  /** What firmware leaves to its payload: delegation, counters, extensions, open PMP. */
+  private enterSupervisor(): void {
+    const set = (name: string, value: bigint): void => {
+      const field = STATE_FIELDS.find((f) => f.name === name);
+      if (field !== undefined) this.setField(field.offset, field.width, value);
+    };
+    set('privilege', 1n);
+    set('medeleg', 0xb3ffn & ~(1n << 9n));
+    set('mideleg', 0x222n);
+    set('mcounteren', 7n);
+    set('scounteren', 7n);
+    // STCE, PBMTE, ADUE, CBZE, CBCFE, CBIE
+    set('menvcfg', (1n << 63n) | (1n << 62n) | (1n << 61n) | (1n << 7n) | (1n << 6n) | (3n << 4n));
+    set('features', BigInt(this.baseFeatures() | FEATURE.sbi));
+    const at = (name: string): number => stateOffset(name);
+    this.setField(at('pmpcfg'), 1, 0x1fn);
+    this.setField(at('pmpaddr'), 8, (1n << 54n) - 1n);
+  }
+
+  private baseFeatures(): number {
+    return this.options.engine.vcpus > 1 ? FEATURE.smp : 0;
+  }
+
+  close(): void {
+    this.clock.close();
+  }
+
+  // --- registers
+
+  xLow(index: number): number {
+    return this.words[(this.env + X.offset + index * 8) >>> 2] as number;
+  }
+  xHigh(index: number): number {
+    return this.words[(this.env + X.offset + index * 8 + 4) >>> 2] as number;
+  }
+  setX(index: number, low: number, high: number): void {
+    if (index === 0) return;
+    this.words[(this.env + X.offset + index * 8) >>> 2] = low | 0;
+    this.words[(this.env + X.offset + index * 8 + 4) >>> 2] = high | 0;
+  }
+
+  private setField(offset: number, width: number, value: bigint): void {
+    const at = this.env + offset;
+    if (width === 8) this.big[at >>> 3] = BigInt.asUintN(64, value);
+    else if (width === 4) this.words[at >>> 2] = Number(value) | 0;
+    else new Uint8Array(this.words.buffer)[at] = Number(value);
+  }
+
+  save(): StateSection {
+    return saveState(this.words.buffer as SharedArrayBuffer, this.env);
+  }
+
+  load(section: StateSection): void {
+    loadState(this.words.buffer as SharedArrayBuffer, this.env, section);
+    this.isa.refresh(this.env);
+    this.armTimer();
+  }
+
+  // --- running
+
+  run(): VcpuExit {
+    const running = (this.env + CONTROL.running) >>> 2;
+    Atomics.store(this.words, running, 1);
+    try {
+      return this.loop();
+    } finally {
+      Atomics.store(this.words, running, 0);
+      Atomics.notify(this.words, (this.env + CONTROL.fenceDone) >>> 2);
+    }
+  }
+
+  private loop(): VcpuExit {
+    const { words, env } = this;
+    const exitRequest = (env + ENV.exitRequest) >>> 2;
+    for (;;) {
+      Atomics.store(words, exitRequest, 0);
+      if (this.attend()) return 'kicked';
+      if (this.halted) return 'halted';
+      this.updateTicks();
+      this.isa.poll(env);
+      this.engine.setBudget(this.quantum());
+      const code = this.engine.run();
+      if (code === EXIT.wait || code === EXIT.host) {
+        const exit = code === EXIT.wait ? this.wait() : this.serveHost();
+        if (exit !== undefined) return exit;
+      } else if (code !== EXIT.budget && code !== EXIT.unwind && code !== EXIT.next) {
+        throw new PolyvisorError('internal', { what: 'vCPU left translated code', which: `code ${code}` });
+      }
+    }
+  }
+
+  /** Looks at everything that others want of this vCPU. True: `run` must return. */
+  private attend(): boolean {
+    const { words, env } = this;
+    const soft = Atomics.exchange(words, (env + CONTROL.softSet) >>> 2, 0);
+    if (soft !== 0) words[(env + FIELD.mip) >>> 2] = (words[(env + FIELD.mip) >>> 2] as number) | soft;
+    const changes = Atomics.load(words, (env + CONTROL.comparatorChanges) >>> 2);
+    if (changes !== this.comparatorSeen) {
+      this.comparatorSeen = changes;
+      words[(env + FIELD.mtimecmp) >>> 2] = words[(env + CONTROL.comparator) >>> 2] as number;
+      words[(env + FIELD.mtimecmp + 4) >>> 2] = words[(env + CONTROL.comparator + 4) >>> 2] as number;
+      this.armTimer();
+    }
+    this.engine.safePoint();
+    this.serveFences();
+    return Atomics.exchange(words, (env + CONTROL.kick) >>> 2, 0) !== 0;
+  }
+
+  private quantum(): number {
+    if (!this.options.icount) return QUANTUM;
+    const dueNs = Math.min(this.nextDueNs(), this.clock.nextDeadlineNs());
+    const left = Math.ceil((dueNs - this.clock.nowNs()) / NS_PER_INSTRUCTION);
+    return Math.max(1, Math.min(QUANTUM, left));
+  }
+
+  private wait(): VcpuExit | undefined {
+    const { words, env } = this;
+    const wake = (env + ENV.wake) >>> 2;
+    for (;;) {
+      const seen = Atomics.load(words, wake);
+      Atomics.store(words, (env + ENV.exitRequest) >>> 2, 0);
+      if (this.attend()) return 'kicked';
+      this.updateTicks();
+      if (this.isa.wakeup(env) !== 0) return undefined;
+      if (this.options.icount) {
+        this.skipToTimer();
+        continue;
+      }
+      const dueNs = this.nextDueNs();
+      const delayMs = dueNs === Infinity ? Infinity : Math.max(0, (dueNs - this.clock.nowNs()) / 1e6);
+      if (delayMs > 0) Atomics.wait(words, wake, seen, delayMs);
+    }
+  }
+
+  /** icount: nothing runs, so time jumps to the next timer, or waits for the outside. */
+  private skipToTimer(): void {
+    const dueNs = Math.min(this.nextDueNs(), this.clock.nextDeadlineNs());
+    if (dueNs === Infinity) {
+      const wake = (this.env + ENV.wake) >>> 2;
+      Atomics.wait(this.words, wake, Atomics.load(this.words, wake), 10);
+      return;
+    }
+    this.idleNs += Math.max(0, dueNs - this.clock.nowNs());
+    this.updateTicks();
+    this.host.serviceTimers();
+  }
+
+  /** icount: guest time that passed without instructions. */
+  private idleNs = 0;
+
+  private serveHost(): VcpuExit | undefined {
+    const call = this.host.environmentCall;
+    if (call === undefined) throw new PolyvisorError('internal', { what: 'environment call without built-in firmware' });
+    const answer = call.call(this.host);
+    const pc = (this.env + ENV.pc) >>> 3;
+    this.big[pc] = (this.big[pc] as bigint) + 4n;
+    switch (answer) {
+      case ECALL.halt:
+        return 'halted';
+      case ECALL.shutdown:
+        return 'shutdown';
+      case ECALL.wait:
+        return this.wait();
+      default:
+        return undefined;
+    }
+  }
+
+  // --- time
+
+  private updateTicks(): void {
+    if (this.options.icount) this.clock.publish(this.engine.instructionCount() * NS_PER_INSTRUCTION + this.idleNs);
+    const ticks = Math.floor(this.clock.nowNs() / this.options.nsPerTick);
+    const at = (this.env + ENV.ticks) >>> 2;
+    this.words[at] = ticks | 0;
+    this.words[at + 1] = (ticks / 4294967296) | 0;
+  }
+
+  /** Tells the timer thread when this hart's next comparator is due. */
+  private armTimer(): void {
+    const machine = this.big[(this.env + FIELD.mtimecmp) >>> 3] as bigint;
+    const sstc = ((this.big[(this.env + FIELD.menvcfg) >>> 3] as bigint) >> 63n) & 1n;
+    const supervisor = sstc === 1n ? (this.big[(this.env + FIELD.stimecmp) >>> 3] as bigint) : NEVER;
+    const due = machine < supervisor ? machine : supervisor;
+    this.updateTicks();
+    const now = this.big[(this.env + ENV.ticks) >>> 3] as bigint;
+    // A comparator that has passed already keeps its level; only a later one needs a wake-up.
+    let nextTicks = Infinity;
+    if (machine > now && machine !== NEVER) nextTicks = Number(machine);
+    if (supervisor > now && supervisor !== NEVER) nextTicks = Math.min(nextTicks, Number(supervisor));
+    const dueNs = nextTicks * this.options.nsPerTick;
+    const at = (this.env + CONTROL.timerDueNs) >>> 3;
+    const before = this.doubles[at] as number;
+    this.doubles[at] = dueNs;
+    if (dueNs < before || before === 0) this.wakeTimerThread();
+    if (due <= now) Atomics.store(this.words, (this.env + ENV.exitRequest) >>> 2, 1);
+  }
+
+  /** Guest time of the next comparator that has not passed yet. */
+  private nextDueNs(): number {
+    const at = (this.env + CONTROL.timerDueNs) >>> 3;
+    if ((this.doubles[at] as number) <= this.clock.nowNs()) this.armTimer();
+    return this.doubles[at] as number;
+  }
+
+  private wakeTimerThread(): void {
+    const wake = (this.options.layout.words >>> 2) + VM_WORD.timerWake;
+    Atomics.add(this.words, wake, 1);
+    Atomics.notify(this.words, wake);
+  }
+
+  setSupervisorTimer(low: number, high: number): void {
+    this.words[(this.env + FIELD.stimecmp) >>> 2] = low | 0;
+    this.words[(this.env + FIELD.stimecmp + 4) >>> 2] = high | 0;
+    this.armTimer();
+  }
+
+  // --- devices
+
+  private mmioRead(gpa: number, width: number): number {
+    if (this.options.icount) this.updateTicks();
+    const low = this.host.mmioRead(gpa, width);
+    const at = (this.env + ENV.mmioValue) >>> 2;
+    this.words[at] = low | 0;
+    this.words[at + 1] = width === 8 ? this.host.highBits | 0 : 0;
+    return this.host.fault ? 1 : 0;
+  }
+
+  private mmioWrite(gpa: number, width: number, low: number, high: number): number {
+    if (this.options.icount) this.updateTicks();
+    this.host.mmioWrite(gpa, width, low >>> 0, high >>> 0);
+    return this.host.fault ? 1 : 0;
+  }
+
+  // --- fences between harts
+
+  remoteFence(mask: number, ..._range: number[]): void {
+    const { words } = this;
+    const { layout, signals } = this.options;
+    const wanted: { env: number; sequence: number }[] = [];
+    for (let hart = 0; hart < this.options.engine.vcpus; hart++) {
+      if ((mask & (1 << hart)) === 0) continue;
+      const env = layout.vcpus + hart * ENV.size;
+      const sequence = (Atomics.add(words, (env + CONTROL.fenceWanted) >>> 2, 1) + 1) | 0;
+      if (hart === this.index) continue;
+      signals.nudge(hart);
+      wanted.push({ env, sequence });
+    }
+    this.serveFences();
+    for (const { env, sequence } of wanted) {
+      const done = (env + CONTROL.fenceDone) >>> 2;
+      for (;;) {
+        const seen = Atomics.load(words, done);
+        // A hart outside `run` does it before it runs again.
+        if (((seen - sequence) | 0) >= 0 || Atomics.load(words, (env + CONTROL.running) >>> 2) === 0) break;
+        this.serveFences();
+        Atomics.wait(words, done, seen, 1);
+      }
+    }
+  }
+
+  /** Fences that others asked of this hart: everything is dropped, whatever the range. */
+  private serveFences(): void {
+    const { words, env } = this;
+    const wanted = Atomics.load(words, (env + CONTROL.fenceWanted) >>> 2);
+    const done = (env + CONTROL.fenceDone) >>> 2;
+    if (Atomics.load(words, done) === wanted) return;
+    this.engine.readCodeLog();
+    this.engine.flushTlb();
+    Atomics.store(words, done, wanted);
+    Atomics.notify(words, done);
+  }
+
+  private fenceI(): void {
+    this.engine.readCodeLog();
+  }
+}

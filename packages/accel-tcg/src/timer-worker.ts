@@ -1,0 +1,42 @@
+import { workerData } from 'node:worker_threads';
+import { createSharedClock, type ClockHandle } from '@polyvisor/clock';
+import { ENV } from '@polyvisor/tcg';
+import { CONTROL } from './control.ts';
+import { VM_WORD, type VmLayout } from './vm-layout.ts';
+
+/** What the timer worker is started with. */
+export interface TimerWorkerData {
+  readonly memory: WebAssembly.Memory;
+  readonly layout: VmLayout;
+  readonly vcpus: number;
+  readonly clock: ClockHandle;
+}
+
+// Translated loops look at nothing but their exit request: this thread sets it when a vCPU's timer is due.
+const { memory, layout, vcpus, clock: clockHandle } = workerData as TimerWorkerData;
+const words = new Int32Array(memory.buffer);
+const doubles = new Float64Array(memory.buffer);
+const clock = createSharedClock(clockHandle);
+const wake = (layout.words >>> 2) + VM_WORD.timerWake;
+const stop = (layout.words >>> 2) + VM_WORD.timerStop;
+/** Deadlines already announced, so that a vCPU that is slow to look is not nudged over and over. */
+const announced = new Float64Array(vcpus).fill(Infinity);
+
+while (Atomics.load(words, stop) === 0) {
+  const sequence = Atomics.load(words, wake);
+  const now = clock.nowNs();
+  let next = Infinity;
+  for (let i = 0; i < vcpus; i++) {
+    const env = layout.vcpus + i * ENV.size;
+    const due = doubles[(env + CONTROL.timerDueNs) >>> 3] as number;
+    if (due === announced[i]) continue;
+    if (due <= now) {
+      announced[i] = due;
+      Atomics.store(words, (env + ENV.exitRequest) >>> 2, 1);
+    } else {
+      next = Math.min(next, due);
+    }
+  }
+  const delayMs = next === Infinity || !clock.running() ? 1000 : Math.max(0.02, (next - now) / 1e6);
+  Atomics.wait(words, wake, sequence, Math.min(delayMs, 1000));
+}

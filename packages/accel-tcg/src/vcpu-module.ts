@@ -1,0 +1,50 @@
+import { openCodeLog } from './code-log.ts';
+import { RemoteCompiler } from './region-compiler.ts';
+import { RiscvVcpu, type RiscvVcpuHost } from './riscv-vcpu.ts';
+import { openSignals as open, type Signals } from './signals.ts';
+import type { TcgHandle } from './tcg.ts';
+
+/*
+ * What a vCPU thread imports: the accelerator's side of that thread. Its import is on the way to the first guest
+ * instruction, so nothing of the translator proper is reached from here.
+ */
+
+/** Opens a vCPU on this thread. */
+export function openVcpu(handle: unknown, index: number, host: RiscvVcpuHost): RiscvVcpu {
+  const tcg = handle as TcgHandle;
+  const { memory, layout, regions, modules } = tcg;
+  const words = new Int32Array(memory.buffer);
+  const channel = tcg.channels[index];
+  return new RiscvVcpu(
+    {
+      index,
+      layout,
+      engine: {
+        memory,
+        regions,
+        regionTable: layout.regionTable,
+        flags: layout.flags,
+        flagsBase: layout.ram,
+        softmmu: modules.softmmu,
+        interpreter: modules.interpreter,
+        codeLog: openCodeLog(words, layout.codeLog),
+        vcpus: tcg.vcpus,
+        ...(channel === undefined ? {} : { compiler: new RemoteCompiler(channel) }),
+      },
+      isa: modules.isa,
+      softfloat: modules.softfloat,
+      clock: tcg.clock,
+      nsPerTick: tcg.nsPerTick,
+      signals: open(words, layout),
+      icount: tcg.icount,
+      fmaFused: tcg.fmaFused,
+    },
+    host,
+  );
+}
+
+/** Interrupt inputs of all harts, on a vCPU thread. */
+export function openSignals(handle: unknown): Signals {
+  const tcg = handle as TcgHandle;
+  return open(new Int32Array(tcg.memory.buffer), tcg.layout);
+}

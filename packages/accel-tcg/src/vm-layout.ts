@@ -1,0 +1,77 @@
+import { ENV, PAGE_SIZE } from '@polyvisor/tcg';
+
+/** Parts of a VM's one shared linear memory, as byte addresses. Address 0 is never used: it means "none". */
+export interface VmLayout {
+  /** Region table for the softmmu: 32 bytes each. */
+  readonly regionTable: number;
+  /** Shared words of the VM: see {@link VM_WORD}. */
+  readonly words: number;
+  /** Counters of guest-memory. */
+  readonly counters: number;
+  /** Log of overwritten and newly translated code pages. */
+  readonly codeLog: number;
+  /** vCPU blocks, `ENV.size` apart. */
+  readonly vcpus: number;
+  /** One flag byte per guest page. */
+  readonly flags: number;
+  readonly flagsBytes: number;
+  /** Record arenas, `arenaBytes` for each vCPU. */
+  readonly arenas: number;
+  readonly arenaBytes: number;
+  /** First byte of guest memory, 64 KiB aligned. */
+  readonly ram: number;
+  /** Wasm pages of the whole. */
+  readonly wasmPages: number;
+}
+
+/** Indices of i32 words at `VmLayout.words`. */
+export const VM_WORD = {
+  /** Futex of the timer thread: changed when a timer may have become due earlier. */
+  timerWake: 0,
+  /** Not 0: the timer thread must end. */
+  timerStop: 1,
+} as const;
+
+/** Bytes of predecoded code that one vCPU may hold: some 1 800 pages of RISC-V code. Beyond it, all is dropped. */
+export const ARENA_BYTES = 64 << 20;
+
+/** Entries of the code log; a reader that is further behind drops everything. */
+export const CODE_LOG_ENTRIES = 4096;
+
+const WASM_PAGE = 65536;
+const MAX_WASM_PAGES = 65536;
+
+const alignUp = (n: number, to: number): number => Math.ceil(n / to) * to;
+
+/**
+ * Lays out the memory of a VM with `vcpus` CPUs and `guestBytes` of RAM and ROM.
+ * @throws RangeError when a 32-bit memory can't hold it.
+ */
+export function layOutVm(vcpus: number, guestBytes: number): VmLayout {
+  const regionTable = WASM_PAGE;
+  const words = regionTable + 0x400;
+  const counters = words + 0x200;
+  const codeLog = words + 0x400;
+  const vcpuBlocks = alignUp(codeLog + 8 + CODE_LOG_ENTRIES * 8, WASM_PAGE);
+  const flags = vcpuBlocks + vcpus * ENV.size;
+  const flagsBytes = Math.ceil(guestBytes / PAGE_SIZE);
+  const arenas = alignUp(flags + flagsBytes, WASM_PAGE);
+  const ram = arenas + vcpus * ARENA_BYTES;
+  const wasmPages = Math.ceil((ram + guestBytes) / WASM_PAGE);
+  if (wasmPages > MAX_WASM_PAGES) {
+    throw new RangeError(`guest memory of ${guestBytes} bytes with ${vcpus} vCPUs exceeds a 32-bit wasm memory`);
+  }
+  return {
+    regionTable,
+    words,
+    counters,
+    codeLog,
+    vcpus: vcpuBlocks,
+    flags,
+    flagsBytes,
+    arenas,
+    arenaBytes: ARENA_BYTES,
+    ram,
+    wasmPages,
+  };
+}

@@ -1,0 +1,2 @@
+export { compileBuilt, compileSoftmmu } from './compile.ts';
+export { envSource } from './generate-env.ts';
