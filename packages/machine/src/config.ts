@@ -1,4 +1,4 @@
-import type { Logger } from '@polyvisor/contracts';
+import type { CharBackend, Logger } from '@polyvisor/contracts';
 
 /** Which tiers of the translator run guest code; `lockstep` runs both and stops at the first difference. */
 export type TcgTier = 'auto' | 'interpreter' | 'translator' | 'lockstep';
@@ -14,16 +14,7 @@ export interface TcgConfig {
 export type FirmwareConfig =
   { readonly kind: 'builtin' } | { readonly kind: 'none' } | { readonly kind: 'file'; readonly path: string };
 
-/** Where a character device's bytes go to and come from. */
-export interface CharBackend {
-  /** Bytes from the guest. The array is only valid during the call. */
-  write(bytes: Uint8Array): void;
-  /** Registers the receiver of bytes for the guest; it returns how many it took, and calls `resume` once it can take more. */
-  onInput(receive: (bytes: Uint8Array) => number): void;
-  /** The guest can take input again. */
-  resume(): void;
-  close(): void;
-}
+export type { CharBackend } from '@polyvisor/contracts';
 
 export interface DiskConfig {
   readonly path: string;

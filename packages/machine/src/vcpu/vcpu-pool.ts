@@ -52,6 +52,7 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
   const control = new Int32Array(new SharedArrayBuffer(count * CONTROL_WORDS * 4));
   const rings = Array.from({ length: count }, () => new Int32Array(new SharedArrayBuffer(RING_WORDS * 4)));
   const exited: Promise<void>[] = [];
+  const gone = new Set<number>();
   const waiting = new Map<number, () => void>();
   let kick: ((index: number) => void) | undefined;
   let parkRequest = 0;
@@ -71,6 +72,7 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
     exited.push(
       new Promise((resolve) => {
         worker.on('exit', () => {
+          gone.add(index);
           waiting.get(index)?.();
           if (closing === undefined)
             onFailure(new PolyvisorError('internal', { what: 'vCPU thread ended', which: `${index}` }));
@@ -106,15 +108,15 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
     park() {
       if (parking !== undefined) return parking;
       parkRequest++;
-      const all = workers.map(
-        (_, index) =>
-          new Promise<void>((resolve) =>
-            waiting.set(index, () => {
-              waiting.delete(index);
-              resolve();
-            }),
-          ),
-      );
+      const all = workers.map((_, index) => {
+        if (gone.has(index)) return undefined;
+        return new Promise<void>((resolve) => {
+          waiting.set(index, () => {
+            waiting.delete(index);
+            resolve();
+          });
+        });
+      });
       parking = Promise.all(all).then(() => undefined);
       command(COMMAND_PARK);
       return parking;

@@ -1,0 +1,17 @@
+import type { SharedClock } from '@polyvisor/clock';
+import type { Device } from '@polyvisor/contracts';
+import type { VcpuPool } from '../vcpu/vcpu-pool.ts';
+
+/** A built board as the machine's life cycle drives it. */
+export interface Board {
+  readonly clock: SharedClock;
+  readonly pool: VcpuPool;
+  devices(): readonly Device[];
+  /** While vCPUs stand still and devices are quiesced: all to power-on state, images in memory again, harts at their start. */
+  reset(): void;
+  /** Asks the guest to give back memory until it has `targetBytes`. @throws PolyvisorError `unsupported` without a balloon. */
+  balloon(targetBytes: number): void;
+  stats(): Readonly<Record<string, number>>;
+  /** Releases everything. Idempotent callers' duty: called once. */
+  close(): Promise<void>;
+}
