@@ -14,3 +14,6 @@ export type { BlockBackend } from './blk/block-backend.ts';
 export { createVirtioConsole } from './console/console.ts';
 export type { VirtioConsole, VirtioConsoleDependencies, VirtioConsoleOptions } from './console/console.ts';
 export type { ConsolePort } from './console/console-port.ts';
+export { createVirtioNet } from './net/net.ts';
+export type { VirtioNet, VirtioNetDependencies, VirtioNetOptions } from './net/net.ts';
+export type { NetBackend, NetOffloads, ReceiveFrame } from './net/net-backend.ts';

@@ -43,6 +43,10 @@ export interface VirtioNetState {
   multicast: Uint8Array;
   /** config.status: bit 0 link up, bit 1 announce. */
   status: number;
+  /** The driver has more unicast addresses than fit: receive all. */
+  unicastOverflow: boolean;
+  /** The driver has more multicast addresses than fit: receive all. */
+  multicastOverflow: boolean;
 }
 
 export const virtioNetState = defineState<VirtioNetState>('polyvisor.device.v1.VirtioNetState', [
@@ -56,6 +60,8 @@ export const virtioNetState = defineState<VirtioNetState>('polyvisor.device.v1.V
   { name: 'unicast', number: 8, type: 'bytes', since: 1, limit: 384 },
   { name: 'multicast', number: 9, type: 'bytes', since: 1, limit: 384 },
   { name: 'status', number: 10, type: 'uint32', width: 2, reset: 1, since: 1 },
+  { name: 'unicastOverflow', number: 11, type: 'bool', reset: false, since: 1 },
+  { name: 'multicastOverflow', number: 12, type: 'bool', reset: false, since: 1 },
 ]);
 
 /** One port of a console device. */

@@ -193,22 +193,49 @@ class PackedQueue implements Virtqueue {
 
   push(element: QueueElement, written: number): void {
     if (this.dead || !element.live) return;
+    const index = this.#usedIndex;
+    const flags = this.#use(element, written);
+    this.#publish(index, flags);
+  }
+
+  /** The first descriptor is handed over last (VIRTIO 1.3, section 2.8.9). */
+  pushTogether(elements: readonly QueueElement[], written: readonly number[], count: number): void {
+    if (this.dead) return;
+    const first = this.#usedIndex;
+    let firstFlags = -1;
+    for (let at = 0; at < count; at++) {
+      if (!elements[at]!.live) continue;
+      const index = this.#usedIndex;
+      const flags = this.#use(elements[at]!, written[at]!);
+      if (firstFlags < 0) firstFlags = flags;
+      else this.#publish(index, flags);
+    }
+    if (firstFlags >= 0) this.#publish(first, firstFlags);
+  }
+
+  /** Writes a used descriptor but for its flags, which it returns. */
+  #use(element: QueueElement, written: number): number {
     element.announce(written);
     this.#pool.give(element);
-    const descriptor = this.#usedIndex * DESCRIPTOR_BYTES;
-    const at = this.#ring + descriptor;
+    const at = this.#ring + this.#usedIndex * DESCRIPTOR_BYTES;
     this.#view.setUint32(at + 8, written, true);
     this.#view.setUint16(at + 12, element.id, true);
     const wrap = this.#usedWrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0;
-    // The flags go last: they hand the descriptor over.
-    Atomics.store(this.#words, (at + 14) / 2, wrap | (written > 0 ? VIRTQ_DESC_F_WRITE : 0));
-    this.#memory.wrote(this.#ringGpa + descriptor, DESCRIPTOR_BYTES);
     this.#slots -= element.slots;
     this.#unsignalled += element.slots;
     this.#usedIndex += element.slots;
-    if (this.#usedIndex < this.size) return;
-    this.#usedIndex -= this.size;
-    this.#usedWrap = !this.#usedWrap;
+    if (this.#usedIndex >= this.size) {
+      this.#usedIndex -= this.size;
+      this.#usedWrap = !this.#usedWrap;
+    }
+    return wrap | (written > 0 ? VIRTQ_DESC_F_WRITE : 0);
+  }
+
+  /** The flags hand the descriptor over. */
+  #publish(index: number, flags: number): void {
+    const descriptor = index * DESCRIPTOR_BYTES;
+    Atomics.store(this.#words, (this.#ring + descriptor + 14) / 2, flags);
+    this.#memory.wrote(this.#ringGpa + descriptor, DESCRIPTOR_BYTES);
   }
 
   signal(): void {

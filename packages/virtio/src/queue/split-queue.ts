@@ -162,6 +162,19 @@ class SplitQueue implements Virtqueue {
 
   push(element: QueueElement, written: number): void {
     if (this.dead || !element.live) return;
+    this.#use(element, written);
+    this.#publish();
+  }
+
+  pushTogether(elements: readonly QueueElement[], written: readonly number[], count: number): void {
+    if (this.dead) return;
+    for (let index = 0; index < count; index++) {
+      if (elements[index]!.live) this.#use(elements[index]!, written[index]!);
+    }
+    this.#publish();
+  }
+
+  #use(element: QueueElement, written: number): void {
     element.announce(written);
     this.#pool.give(element);
     const entry = RING_ENTRIES + (this.#nextUsed & (this.size - 1)) * USED_ENTRY_BYTES;
@@ -169,6 +182,9 @@ class SplitQueue implements Virtqueue {
     this.#view.setUint32(this.#used + entry + 4, written, true);
     this.#memory.wrote(this.#usedGpa + entry, USED_ENTRY_BYTES);
     this.#nextUsed = (this.#nextUsed + 1) & INDEX_MASK;
+  }
+
+  #publish(): void {
     Atomics.store(this.#words, (this.#used + RING_INDEX) / 2, this.#nextUsed);
     this.#memory.wrote(this.#usedGpa + RING_INDEX, 2);
   }

@@ -168,6 +168,23 @@ describe.each(variants.map((variant) => [name(variant), variant] as const))('%s'
     expect(driver.kickNeeded()).toBe(true);
   });
 
+  test('returns several requests at once', () => {
+    const { driver, queue } = setup(variant, 4);
+    for (let turn = 0; turn < 7; turn++) {
+      const tokens = [driver.add([2]), driver.add([2]), driver.add([2])];
+      const elements = [queue.pop()!, queue.pop()!, queue.pop()!];
+      elements.forEach((element, index) => element.write(0, Uint8Array.of(turn, index)));
+      queue.pushTogether(elements, [2, 1, 2], 3);
+      expect(
+        [driver.poll(), driver.poll(), driver.poll()].map((done) => [done?.token, done?.written]),
+      ).toEqual([
+        [tokens[0], 2],
+        [tokens[1], 1],
+        [tokens[2], 2],
+      ]);
+    }
+  });
+
   test('takes back a pop', () => {
     const { driver, queue } = setup(variant, 4);
     for (let turn = 0; turn < 9; turn++) {

@@ -68,6 +68,11 @@ export interface Virtqueue {
   undoPop(element: QueueElement): void;
   /** Returns a request with the number of bytes written into it, counted from its first writable byte. Any order. */
   push(element: QueueElement, written: number): void;
+  /**
+   * Returns several requests so that the driver sees all of them or none: one message in many buffers.
+   * Takes the first `count` entries of both arrays.
+   */
+  pushTogether(elements: readonly QueueElement[], written: readonly number[], count: number): void;
   /** Interrupts the driver if it wants to know of what was pushed since the last call. Call once per batch. */
   signal(): void;
   /** The request can't be honoured and has no way to say so: the driver must reset the device. */
