@@ -8,7 +8,7 @@ export interface Board {
   readonly pool: VcpuPool;
   devices(): readonly Device[];
   /** While vCPUs stand still and devices are quiesced: all to power-on state, images in memory again, harts at their start. */
-  reset(): void;
+  reset(): Promise<void>;
   /** Asks the guest to give back memory until it has `targetBytes`. @throws PolyvisorError `unsupported` without a balloon. */
   balloon(targetBytes: number): void;
   stats(): Readonly<Record<string, number>>;

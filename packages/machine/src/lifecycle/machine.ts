@@ -81,7 +81,7 @@ export function createMachineLife(
       if (ending !== undefined) return;
       await standStill();
       await quiesceDevices();
-      board.reset();
+      await board.reset();
       resets++;
       if (paused) return;
       resumeDevices();

@@ -62,16 +62,21 @@ function outside(piece: LoadPiece, ram: RamRange): PolyvisorError {
   });
 }
 
-/** Copies the pieces into guest memory. Pieces were checked before. @throws PolyvisorError `io` from their files. */
-export function loadPieces(pieces: readonly LoadPiece[], memory: BackedGuestMemory): void {
-  for (const { gpa, zeroedSize, source, name } of pieces) {
-    const offset = memory.locate(gpa, zeroedSize);
-    if (offset < 0)
-      throw new PolyvisorError('internal', { what: 'image outside of RAM', which: name, limit: hex(gpa) });
-    source.file.read(source.offset, memory.bytes.subarray(offset, offset + source.size));
-    memory.bytes.fill(0, offset + source.size, offset + zeroedSize);
-    memory.wrote(gpa, zeroedSize);
-  }
+/** Copies the pieces into guest memory. Pieces were checked before. @throws PolyvisorError `io` (rejects) from their files. */
+export async function loadPieces(pieces: readonly LoadPiece[], memory: BackedGuestMemory): Promise<void> {
+  await Promise.all(pieces.map((piece) => loadPiece(piece, memory)));
+}
+
+async function loadPiece(
+  { gpa, zeroedSize, source, name }: LoadPiece,
+  memory: BackedGuestMemory,
+): Promise<void> {
+  const offset = memory.locate(gpa, zeroedSize);
+  if (offset < 0)
+    throw new PolyvisorError('internal', { what: 'image outside of RAM', which: name, limit: hex(gpa) });
+  await source.file.readParallel(source.offset, memory.bytes.subarray(offset, offset + source.size));
+  memory.bytes.fill(0, offset + source.size, offset + zeroedSize);
+  memory.wrote(gpa, zeroedSize);
 }
 
 /** A file taken whole to one address. */

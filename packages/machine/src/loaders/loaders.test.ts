@@ -94,14 +94,14 @@ describe('ELF', () => {
     expect(parseElf(image(elf({ virtual: 0xffff_ffff_8000_0000n }))).entry).toBe(0x8000_0004);
   });
 
-  test('damage is refused in one line and never throws anything else', () => {
+  test('damage is refused in one line and never throws anything else', async () => {
     const whole = elf();
     const edit = fc.tuple(fc.nat(0x17f), fc.nat(255));
-    fc.assert(
-      fc.property(
+    await fc.assert(
+      fc.asyncProperty(
         fc.array(edit, { maxLength: 6 }),
         fc.integer({ min: 1, max: whole.length }),
-        (edits, length) => {
+        async (edits, length) => {
           const damaged = whole.slice(0, length);
           for (const [at, value] of edits) if (at < length) damaged[at] = value;
           try {
@@ -173,7 +173,7 @@ describe('kernels', () => {
     expect(() => placeKernel(image(bytes), RAM.base)).toThrow(message);
   });
 
-  test('missing files, folders and empty files give one clear line', () => {
+  test('missing files, folders and empty files give one clear line', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'loaders-'));
     try {
       const path = join(folder, 'kernel');
@@ -184,7 +184,7 @@ describe('kernels', () => {
       writeFileSync(path, rawImage());
       const file = openImageFile('kernel', path);
       const memory = createTestGuestMemory({ size: 0x10_0000 });
-      loadPieces(placeKernel(file, RAM.base).pieces, memory);
+      await loadPieces(placeKernel(file, RAM.base).pieces, memory);
       expect(memory.bytes[0xfff]).toBe(99);
       file.close();
       file.close();

@@ -81,6 +81,11 @@ export async function createRiscvVirt(
     const memory = createGuestMemory(vm.memory, {
       onCodeWrite: (offset, length) => vm.codeWritten(offset, length),
     });
+    const load = planLoad(config, images, vm, memory, pool);
+    // Images are read while devices are being made and threads load.
+    const loading = load();
+    const loadSettled = loading.catch(() => {});
+    cleanups.push(() => loadSettled);
     const irqchip = createIrqchip(config, vm, clock);
     const bus = createMmioBus();
     cleanups.push(() => Promise.all(bus.mapped.map(({ device }) => device.close())));
@@ -113,18 +118,17 @@ export async function createRiscvVirt(
       (index) => vm.kick(index),
     );
     for (const server of servers) server.wake();
-    const load = planLoad(config, images, vm, memory, pool);
-    load();
+    await loading;
     return {
       clock,
       pool,
       devices: () => bus.mapped.map(({ device }) => device),
-      reset() {
+      async reset() {
         // Devices first: they lower their lines, then the controllers forget what was pending.
         for (const { device } of bus.mapped) device.reset();
         irqchip.plic.reset();
         irqchip.aclint.reset();
-        load();
+        await load();
       },
       balloon() {
         throw new PolyvisorError('unsupported', {
@@ -240,7 +244,7 @@ function planLoad(
   vm: MachineVm,
   memory: BackedGuestMemory,
   pool: VcpuPool,
-): () => void {
+): () => Promise<void> {
   const ram = { base: RAM_BASE, size: config.memory };
   const buildFdt = (): Uint8Array =>
     writeFdt(
@@ -262,10 +266,10 @@ function planLoad(
   const rom = buildResetVector({ entry: images.entry, fdt: fdtAt, info });
   const everyHart = Array.from({ length: config.cpus }, (_, hart) => hart);
 
-  return () => {
-    loadPieces(images.pieces, memory);
+  return async () => {
     // Built anew: each start gets a seed of its own.
-    loadPieces([wholeFile('device tree', imageFromBytes('device tree', '', buildFdt()), fdtAt)], memory);
+    const fdt = wholeFile('device tree', imageFromBytes('device tree', '', buildFdt()), fdtAt);
+    await loadPieces([...images.pieces, fdt], memory);
     memory.load(MROM_BASE, rom);
     if (config.firmware.kind === 'builtin') pool.powerOn([0], images.entry, fdtAt);
     else pool.powerOn(everyHart, MROM_BASE, 0);
