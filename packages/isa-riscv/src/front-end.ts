@@ -18,4 +18,5 @@ export const RISCV: FrontEnd = {
   illegal: ILLEGAL,
   decode,
   mmuIndex,
+  decodeMode: () => 0,
 };

@@ -1,12 +1,14 @@
 import type { InstructionDef, OperandKind } from '@polyvisor/tcg';
 import { COMPRESSED_NAMES } from './decode/compressed.ts';
 import { parseFormat } from './decode/formats.ts';
-import { CANDIDATES } from './decode/tables.ts';
+import type { FpUse } from './decode/row.ts';
+import { CANDIDATES, type Candidate } from './decode/tables.ts';
 import { ATOMIC_TRANSLATIONS } from './translate/atomic.ts';
 import { BASE_TRANSLATIONS, SPECIAL_TRANSLATIONS } from './translate/base.ts';
 import { BITMANIP_TRANSLATIONS } from './translate/bitmanip.ts';
 import { CSR_TRANSLATIONS } from './translate/csr.ts';
 import { FLOAT_TRANSLATIONS } from './translate/float.ts';
+import { requireFp } from './translate/require-fp.ts';
 import { MULTIPLY_TRANSLATIONS } from './translate/multiply.ts';
 import { CACHE_BLOCK_TRANSLATIONS, PRIVILEGED_TRANSLATIONS } from './translate/privileged.ts';
 import type { Operands, Translations } from './translate/translation.ts';
@@ -26,7 +28,7 @@ export const TRANSLATIONS: readonly Translations[] = [
 
 const isCold = ({ cold }: Translations, name: string): boolean => cold === 'all' || cold.includes(name);
 
-function define(name: string, format: string, lengths: readonly number[]): InstructionDef {
+function define(name: string, format: string, fp: FpUse, lengths: readonly number[]): InstructionDef {
   const table = TRANSLATIONS.find((t) => Object.hasOwn(t.translate, name));
   const translate = table?.translate[name];
   if (table === undefined || translate === undefined) throw new Error(`no translation of ${name}`);
@@ -36,33 +38,34 @@ function define(name: string, format: string, lengths: readonly number[]): Instr
     name,
     operands,
     // An instruction's format holds the operands that its function asks for; tests translate each.
-    translate: (b, o) => translate(b, o as unknown as Operands),
+    translate: (b, o) => {
+      if (requireFp(b, fp)) translate(b, o as unknown as Operands);
+    },
     cold: isCold(table, name),
     lengths,
   };
 }
 
-/** Formats by name, in the order of the decode tables. @throws Error when two rows disagree. */
-function namedFormats(): Map<string, string> {
-  const formats = new Map<string, string>();
-  for (const { name, format } of CANDIDATES) {
-    if ((formats.get(name) ?? format) !== format) throw new Error(`${name} has two formats`);
-    formats.set(name, format);
+/** The first candidate of each name, in the order of the decode tables. @throws Error when two disagree. */
+function named(): Candidate[] {
+  const found = new Map<string, Candidate>();
+  for (const candidate of CANDIDATES) {
+    const { name, format, fp } = candidate;
+    const first = found.get(name) ?? candidate;
+    if (first.format !== format || first.fp !== fp) throw new Error(`${name} stands for two things`);
+    found.set(name, first);
   }
-  return formats;
+  return [...found.values()];
 }
 
 /** Index of the instruction that stands for illegal encodings. */
 export const ILLEGAL = 0;
-/** Index of the step that makes FS dirty before a floating-point write executes. */
-export const FP_DIRTY = 1;
 
-/** All definitions: two special ones, then those of the decode tables. */
+/** All definitions: the illegal one, then those of the decode tables. */
 export const INSTRUCTIONS: readonly InstructionDef[] = [
-  define('illegal', 'bits', [2, 4]),
-  define('fp_dirty', '', [2, 4]),
-  ...[...namedFormats()].map(([name, format]) =>
-    define(name, format, COMPRESSED_NAMES.has(name) ? [2, 4] : [4]),
+  define('illegal', 'bits', 'none', [2, 4]),
+  ...named().map(({ name, format, fp }) =>
+    define(name, format, fp, COMPRESSED_NAMES.has(name) ? [2, 4] : [4]),
   ),
 ];
 

@@ -2,16 +2,13 @@ import type { CodeReader, Decoded } from '@polyvisor/tcg';
 import { operandFields } from '@polyvisor/tcg';
 import { describe, expect, test } from '@jest/globals';
 import { ILLEGAL, INSTRUCTIONS, TRANSLATIONS } from '../instructions.ts';
-import { MODE } from '../mode.ts';
 import { COMPRESSED_NAMES, COMPRESSED_ROWS } from './compressed.ts';
 import { decode } from './decoder.ts';
 import { encodeB, encodeI, encodeJ, encodeS } from './encode.ts';
 import { parsePattern } from './pattern.ts';
 import { DECODE_TABLES } from './tables.ts';
 
-const FP_ON = MODE.fp | MODE.fpDirty;
-
-function decodeWord(word: number, mode: number = FP_ON, length = 4): Decoded | undefined {
+function decodeWord(word: number, length = 4): Decoded | undefined {
   const code: CodeReader = {
     length,
     u8: (at) => (word >>> (8 * at)) & 255,
@@ -19,7 +16,7 @@ function decodeWord(word: number, mode: number = FP_ON, length = 4): Decoded | u
     u32: () => word >>> 0,
   };
   const out: Decoded = { def: -1, length: 0, operands: [] };
-  return decode(code, 0n, mode, out) ? out : undefined;
+  return decode(code, 0n, 0, out) ? out : undefined;
 }
 
 const nameOf = (d: Decoded | undefined): string | undefined => INSTRUCTIONS[d?.def ?? -1]?.name;
@@ -80,9 +77,9 @@ describe('compressed instructions', () => {
 
 describe('decode', () => {
   test('asks for more bytes', () => {
-    expect(decodeWord(0x13, FP_ON, 2)).toBeUndefined();
-    expect(decodeWord(0x01, FP_ON, 1)).toBeUndefined();
-    expect(decodeWord(0x01, FP_ON, 2)).toBeDefined();
+    expect(decodeWord(0x13, 2)).toBeUndefined();
+    expect(decodeWord(0x01, 1)).toBeUndefined();
+    expect(decodeWord(0x01, 2)).toBeDefined();
   });
 
   test('illegal words carry their bits unsigned', () => {
@@ -118,16 +115,5 @@ describe('decode', () => {
   ])('%# takes the shape and its operands', (word, name, operands) => {
     const decoded = decodeWord(word);
     expect([nameOf(decoded), decoded?.operands]).toEqual([name, operands]);
-  });
-
-  test('floating point follows the mode', () => {
-    const fadd = 0x02c5f553;
-    const fsd = encodeS(0x3027, 2, 8, 0);
-    const names = (word: number): (string | undefined)[] =>
-      [0, MODE.fp, FP_ON].map((mode) => nameOf(decodeWord(word, mode)));
-    expect(names(fadd)).toEqual(['illegal', 'fp_dirty', 'fadd.d.dyn']);
-    expect(names(fsd)).toEqual(['illegal', 'fsd', 'fsd']);
-    expect(names(encodeI(0x2073, 10, 0, 2))).toEqual(['illegal', 'frrm', 'frrm']);
-    expect(names(encodeI(0x1073, 10, 11, 2))).toEqual(['illegal', 'fp_dirty', 'fsrm']);
   });
 });

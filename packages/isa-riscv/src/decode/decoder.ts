@@ -1,12 +1,8 @@
 import type { CodeReader, Decoded } from '@polyvisor/tcg';
-import { FP_DIRTY, ILLEGAL, INSTRUCTION_INDEX } from '../instructions.ts';
-import { MODE } from '../mode.ts';
+import { ILLEGAL, INSTRUCTION_INDEX } from '../instructions.ts';
 import { expandCompressed } from './compressed.ts';
 import { parseFormat } from './formats.ts';
 import { CANDIDATES, type Candidate } from './tables.ts';
-
-/** What the mode word must have for a candidate: nothing, FS on, FS dirty (else it is made so first). */
-const FP_BITS = { none: 0, reads: MODE.fp, writes: MODE.fp | MODE.fpDirty } as const;
 
 /** Buckets: major opcode (bits 2-6) and funct3 (bits 12-14); then funct7 (bits 25-31) where a bucket is long. */
 const MAJOR_SLOTS = 256;
@@ -24,7 +20,6 @@ const SIZE = CANDIDATES.length;
 const masks = Int32Array.from(CANDIDATES, (c) => c.mask);
 const matches = Int32Array.from(CANDIDATES, (c) => c.match);
 const definitions = Int32Array.from(CANDIDATES, (c) => INSTRUCTION_INDEX.get(c.name) ?? ILLEGAL);
-const fpBits = Int32Array.from(CANDIDATES, (c) => FP_BITS[c.fp]);
 const extractors: readonly Extract[][] = CANDIDATES.map((c) => parseFormat(c.format).map((f) => f.extract));
 
 /** Lists of candidates, each ended by SIZE. `slots` leads to a list, or negative to 128 starts by funct7. */
@@ -72,12 +67,10 @@ function find(word: number): number {
 }
 
 /**
- * Decodes one instruction. The mode word decides about floating point: with FS off its instructions are illegal;
- * while FS is not dirty, those that write are preceded by `fp_dirty`, after which they are met again in another
- * mode. So their translations need to check nothing.
+ * Decodes one instruction. What it means in a mode, its translation sees to: decoding depends on the code alone.
  * @returns false when `code` ends within the instruction. Cost: some 50 ns, no allocation.
  */
-export function decode(code: CodeReader, _pc: bigint, mode: number, out: Decoded): boolean {
+export function decode(code: CodeReader, _pc: bigint, _mode: number, out: Decoded): boolean {
   if (code.length < 2) return false;
   let word = code.u16(0);
   let bits = word;
@@ -93,15 +86,6 @@ export function decode(code: CodeReader, _pc: bigint, mode: number, out: Decoded
   const candidate = (word & 3) === 3 ? find(word) : SIZE;
   if (candidate === SIZE) {
     illegal(bits, out);
-    return true;
-  }
-  const missing = (fpBits[candidate] as number) & ~mode;
-  if (missing !== 0) {
-    if ((missing & MODE.fp) !== 0) illegal(bits, out);
-    else {
-      out.def = FP_DIRTY;
-      out.operands.length = 0;
-    }
     return true;
   }
   out.def = definitions[candidate] as number;

@@ -6,7 +6,6 @@ import { afterAll, expect, test } from '@jest/globals';
 import { describeWith } from '@polyvisor/testkit/needs';
 import type { CodeReader, Decoded } from '@polyvisor/tcg';
 import { ILLEGAL, INSTRUCTIONS } from '../instructions.ts';
-import { MODE } from '../mode.ts';
 import { decode } from './decoder.ts';
 import { parsePattern } from './pattern.ts';
 import { DECODE_TABLES } from './tables.ts';
@@ -82,7 +81,7 @@ function objdump(words: readonly number[], width: 2 | 4): (Line | undefined)[] {
 function decodeWord(word: number): Decoded {
   const code: CodeReader = { length: 4, u8: () => 0, u16: () => word & 0xffff, u32: () => word >>> 0 };
   const out: Decoded = { def: -1, length: 0, operands: [] };
-  decode(code, 0n, MODE.fp | MODE.fpDirty, out);
+  decode(code, 0n, 0, out);
   return out;
 }
 

@@ -166,14 +166,10 @@ export const BASE_TRANSLATIONS: Translations = {
   },
 };
 
-/** What stands for encodings that no table has, or that the mode forbids, and the step before a first FP write. */
+/** What stands for encodings that no table has. */
 export const SPECIAL_TRANSLATIONS: Translations = {
   cold: 'all',
   translate: {
     illegal: (b, o) => b.callVoid(HELPERS.raise, b.env(), b.i32(CAUSE.illegalInstruction), b.imm(o.bits)),
-    fp_dirty: (b) => {
-      b.callVoid(HELPERS.fpDirty, b.env(), b.pc());
-      b.exit('env');
-    },
   },
 };

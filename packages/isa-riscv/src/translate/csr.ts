@@ -22,7 +22,7 @@ function finish(b: Builder, after: After, modeBefore: Value): void {
 const csr =
   (op: number, flags: number, source: Source, after: After): Translate =>
   (b, o) => {
-    const modeBefore = b.record ? b.loadEnv('i32', ENV.mode) : b.i32(b.mode);
+    const modeBefore = b.loadEnv('i32', ENV.mode);
     const value = source(b, o);
     const old = b.call(HELPERS.csrAccess, b.env(), b.imm(o.csr, 'i32'), b.i32(op), value, b.i32(flags));
     if ((flags & CSR_FLAG.read) !== 0) b.put(X, o.rd, old);
@@ -50,7 +50,7 @@ const OPERATIONS: readonly (readonly [name: string, op: number, flags: number, s
 const FRM = stateOffset('frm');
 const FLAGS_MASK = 31;
 
-/** fflags, frm and fcsr need no helper: decoding has seen to it that FS is on, and dirty for writes. */
+/** fflags, frm and fcsr need no helper. */
 interface FpCsr {
   readonly read: (b: Builder) => Value;
   readonly write: (b: Builder, value: Value) => void;

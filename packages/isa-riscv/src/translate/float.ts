@@ -321,7 +321,7 @@ const ENTRIES: readonly Entry[] = [
 
 const IN_MAIN_LOOP = new Set(['flw', 'fsw', 'fld', 'fsd', 'fmv.x.d', 'fmv.d.x']);
 
-/** RV64F and RV64D. Decoding has checked that FS is on, and dirty where that is needed. */
+/** RV64F and RV64D, apart from what `requireFp` emits before each. */
 export const FLOAT_TRANSLATIONS: Translations = {
   cold: ENTRIES.map(([name]) => name).filter((name) => !IN_MAIN_LOOP.has(name)),
   translate: Object.fromEntries(ENTRIES),

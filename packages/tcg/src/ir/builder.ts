@@ -32,6 +32,8 @@ export class Builder {
   readonly addressType: 'i32' | 'i64';
   terminator: Terminator | undefined;
   instructions = 0;
+  /** Bits of the mode word that the code built so far depends on, beside what memory accesses do. */
+  modeUsed = 0;
   private place: InstructionPlace | undefined;
   private nesting = 0;
 
@@ -46,6 +48,15 @@ export class Builder {
     this.place = place;
     this.instructions++;
     this.push({ op: 'insn', type: 'i32', args: [], imm: place.pc, width: place.length });
+  }
+
+  /**
+   * Bits `mask` of the mode word that the code is translated for; the code then holds only in modes that agree in
+   * them. Constant builders only: in a record builder read the mode with {@link loadEnv}.
+   */
+  modeBits(mask: number): number {
+    this.modeUsed |= mask;
+    return this.mode & mask;
   }
 
   /** The block built so far. @throws Error when it has no terminator. */
