@@ -17,3 +17,6 @@ export type { ConsolePort } from './console/console-port.ts';
 export { createVirtioNet } from './net/net.ts';
 export type { VirtioNet, VirtioNetDependencies, VirtioNetOptions } from './net/net.ts';
 export type { NetBackend, NetOffloads, ReceiveFrame } from './net/net-backend.ts';
+export { createVirtioBalloon } from './balloon/balloon.ts';
+export type { VirtioBalloon, VirtioBalloonDependencies, VirtioBalloonOptions } from './balloon/balloon.ts';
+export type { BalloonStatistics } from './balloon/statistics.ts';
