@@ -104,7 +104,7 @@ export interface Machine {
   reset(): void;
   pause(): Promise<void>;
   resume(): void;
-  /** Asks the guest to give back memory; needs `balloon`. */
+  /** Asks the guest to give back memory until it has `targetBytes`; needs `balloon`. */
   balloon(targetBytes: number): void;
   stats(): MachineStats;
   /** Releases threads, files and sockets. Idempotent. */

@@ -20,7 +20,8 @@ export async function createMachine(
   dependencies: MachineDependencies = {},
 ): Promise<Machine> {
   const accelerator = dependencies.accelerator ?? (await openAccelerator(config));
-  let life: MachineLife | undefined;
+  // What happens before there is a machine (a thread may fail while the rest is being built) waits for it.
+  let life: MachineLife | undefined = undefined as MachineLife | undefined;
   let failure: Error | undefined;
   const board = await createRiscvVirt(config, accelerator, {
     onPowerOff: (status) => life?.end({ kind: 'power-off', status }),
@@ -32,7 +33,6 @@ export async function createMachine(
     },
   });
   life = createMachineLife(config, board);
-  // A thread may have failed while the rest was being built.
   if (failure !== undefined) life.end({ kind: 'failure', error: failure });
   return life.machine;
 }

@@ -109,7 +109,7 @@ describe('ELF', () => {
             checkPieces(pieces, RAM);
             const memory = createTestGuestMemory({ size: 0x1000 });
             if (pieces.every(({ gpa, zeroedSize }) => memory.locate(gpa, zeroedSize) >= 0))
-              loadPieces(pieces, memory);
+              await loadPieces(pieces, memory);
           } catch (error) {
             expect(error).toBeInstanceOf(PolyvisorError);
           }

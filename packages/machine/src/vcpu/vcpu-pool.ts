@@ -109,7 +109,7 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
       if (parking !== undefined) return parking;
       parkRequest++;
       const all = workers.map((_, index) => {
-        if (gone.has(index)) return undefined;
+        if (gone.has(index)) return Promise.resolve();
         return new Promise<void>((resolve) => {
           waiting.set(index, () => {
             waiting.delete(index);

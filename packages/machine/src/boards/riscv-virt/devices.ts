@@ -4,10 +4,17 @@ import { PolyvisorError } from '@polyvisor/contracts';
 import { createGoldfishRtc, createSerial, createTestFinisher } from '@polyvisor/devices';
 import type { Finish } from '@polyvisor/devices';
 import type { BackedGuestMemory } from '@polyvisor/guest-memory';
-import { createEmptyVirtioSlot, createVirtioMmio, createVirtioRng } from '@polyvisor/virtio';
-import type { VirtioBackend } from '@polyvisor/virtio';
+import {
+  createEmptyVirtioSlot,
+  createVirtioBalloon,
+  createVirtioBlk,
+  createVirtioConsole,
+  createVirtioMmio,
+  createVirtioRng,
+} from '@polyvisor/virtio';
+import type { VirtioBackend, VirtioBalloon } from '@polyvisor/virtio';
 import type { MmioBus } from '../../bus/mmio-bus.ts';
-import type { DiskConfig, MachineConfig } from '../../config.ts';
+import type { DiskConfig, MachineConfig, NetConfig, ShareConfig } from '../../config.ts';
 import * as map from './memory-map.ts';
 
 /** What devices are wired to. */
@@ -21,8 +28,16 @@ export interface DeviceWiring {
   readonly onFinish: (finish: Finish) => void;
 }
 
-/** Makes all devices of the board and maps them. @throws PolyvisorError when a backend can't be opened; then none is left open. */
-export async function createDevices(config: MachineConfig, wiring: DeviceWiring): Promise<void> {
+/** What the machine itself asks of devices. */
+export interface BoardDevices {
+  readonly balloon?: VirtioBalloon;
+}
+
+/**
+ * Makes all devices of the board and maps them.
+ * @throws PolyvisorError when a backend can't be opened; then none is left open.
+ */
+export async function createDevices(config: MachineConfig, wiring: DeviceWiring): Promise<BoardDevices> {
   const { bus, memory, clock, line, onFinish } = wiring;
   bus.map(map.TEST_FINISHER_BASE, createTestFinisher({ name: 'finisher0' }, { onFinish }));
   bus.map(map.RTC_BASE, createGoldfishRtc({ name: 'rtc0' }, { line: line(map.RTC_IRQ), clock }));
@@ -32,7 +47,7 @@ export async function createDevices(config: MachineConfig, wiring: DeviceWiring)
     createSerial(serialOptions, { line: line(map.SERIAL_IRQ), clock, backend: config.serial }),
   );
 
-  const backends = await openBackends(config);
+  const { backends, balloon } = await openBackends(config, memory);
   for (let slot = 0; slot < map.VIRTIO_SLOTS; slot++) {
     const name = `virtio${slot}`;
     const backend = backends[slot];
@@ -45,45 +60,60 @@ export async function createDevices(config: MachineConfig, wiring: DeviceWiring)
           );
     bus.map(map.VIRTIO_BASE + slot * map.VIRTIO_STRIDE, device);
   }
+  return balloon === undefined ? {} : { balloon };
 }
 
-/** In the order of their slots: guests name what they find in this order. */
-async function openBackends(config: MachineConfig): Promise<VirtioBackend[]> {
+interface Backends {
+  /** In the order of their slots: guests name what they find in this order. */
+  readonly backends: readonly VirtioBackend[];
+  readonly balloon: VirtioBalloon | undefined;
+}
+
+async function openBackends(config: MachineConfig, memory: BackedGuestMemory): Promise<Backends> {
   const backends: VirtioBackend[] = [];
   try {
+    if (config.consolePorts.length > 0)
+      backends.push(createVirtioConsole({}, { ports: config.consolePorts }));
     for (const disk of config.disks) backends.push(await openDisk(disk, config));
-    if (config.rng)
-      backends.push(createVirtioRng({}, { fill: config.accel.icount ? repeatableRandom() : randomFillSync }));
-    refuseMissing(config);
-    return backends;
+    for (const [index, net] of config.nets.entries()) backends.push(await openNetwork(net, index, config));
+    for (const share of config.shares) backends.push(await openShare(share, config));
+    if (config.rng) {
+      const fill = config.accel.icount ? repeatableRandom() : randomFillSync;
+      backends.push(createVirtioRng({}, { fill }));
+    }
+    const balloon = config.balloon ? await openBalloon(memory) : undefined;
+    if (balloon !== undefined) backends.push(balloon);
+    return { backends, balloon };
   } catch (error) {
     await Promise.all(backends.map((backend) => backend.close()));
     throw error;
   }
 }
 
+// What stands behind a device is loaded on demand: it is not on the way of a machine without it.
+
 async function openDisk(
   { path, readOnly, serial }: DiskConfig,
   { logger }: MachineConfig,
 ): Promise<VirtioBackend> {
-  // Loaded on demand: it is not on the way of a machine without disks.
-  const [{ openRawImage }, { createVirtioBlk }] = await Promise.all([
-    import('@polyvisor/block/node'),
-    import('@polyvisor/virtio'),
-  ]);
+  const { openRawImage } = await import('@polyvisor/block/node');
   const disk = await openRawImage({ path, readOnly, ...(serial === undefined ? {} : { id: serial }) });
   return createVirtioBlk({}, { disk, logger });
 }
 
-function refuseMissing({ consolePorts, nets, shares, balloon }: MachineConfig): void {
-  const missing = [
-    consolePorts.length > 0 && 'virtio console',
-    nets.length > 0 && 'network',
-    shares.length > 0 && 'shared folder',
-    balloon && 'balloon',
-  ].find((name) => name !== false);
-  if (missing !== undefined)
-    throw new PolyvisorError('unsupported', { what: 'device is not available yet', which: missing });
+async function openBalloon(memory: BackedGuestMemory): Promise<VirtioBalloon> {
+  const { createPageDiscard } = await import('@polyvisor/guest-memory/node');
+  return createVirtioBalloon({}, { memory, discard: createPageDiscard(memory) });
+}
+
+function openNetwork(net: NetConfig, index: number, config: MachineConfig): Promise<VirtioBackend> {
+  void [net, index, config];
+  return Promise.reject(new PolyvisorError('unsupported', { what: 'networks are not available yet' }));
+}
+
+function openShare(share: ShareConfig, config: MachineConfig): Promise<VirtioBackend> {
+  void [share, config];
+  return Promise.reject(new PolyvisorError('unsupported', { what: 'shared folders are not available yet' }));
 }
 
 /** Deterministic mode: "random" bytes that are the same in each run. xorshift32. */

@@ -32,17 +32,15 @@ export async function openHart(context: BoardVcpuContext): Promise<BoardVcpu> {
   const signals = openSignals(message.handle);
   const clock = createSharedClock(message.clock);
   const bus = openBus(context, clock, signals, wakeServer);
-  let vcpu: RiscvVcpu | undefined;
   if (message.builtinSbi) {
     // The handler needs the vCPU, which needs its host, which has the handler: it is looked up at the first call.
     let handler: (() => number) | undefined;
     bus.environmentCall = () => {
-      handler ??= createSbi(vcpu as RiscvVcpu, sbiServices(context, bus, signals));
+      handler ??= createSbi(hart, sbiServices(context, bus, signals));
       return handler();
     };
   }
-  vcpu = await openVcpu(message.handle, data.index, bus);
-  const hart = vcpu;
+  const hart: RiscvVcpu = await openVcpu(message.handle, data.index, bus);
   const words = data.control.subarray(data.index * CONTROL_WORDS, (data.index + 1) * CONTROL_WORDS);
   return {
     vcpu: hart,

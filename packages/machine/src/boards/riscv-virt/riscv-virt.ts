@@ -89,7 +89,7 @@ export async function createRiscvVirt(
     const irqchip = createIrqchip(config, vm, clock);
     const bus = createMmioBus();
     cleanups.push(() => Promise.all(bus.mapped.map(({ device }) => device.close())));
-    await createDevices(config, {
+    const devices = await createDevices(config, {
       bus,
       memory,
       clock,
@@ -130,11 +130,15 @@ export async function createRiscvVirt(
         irqchip.aclint.reset();
         await load();
       },
-      balloon() {
-        throw new PolyvisorError('unsupported', {
-          what: 'this machine has no balloon',
-          hint: 'start it with one',
-        });
+      balloon(targetBytes) {
+        if (devices.balloon === undefined) {
+          throw new PolyvisorError('unsupported', {
+            what: 'this machine has no balloon',
+            hint: 'start it with one',
+          });
+        }
+        const kept = Math.min(Math.max(targetBytes, 0), config.memory);
+        devices.balloon.setTarget(config.memory - kept);
       },
       stats: () => vm.stats(),
       async close() {

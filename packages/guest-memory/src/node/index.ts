@@ -1,0 +1,1 @@
+export { createPageDiscard } from './page-discard.ts';
