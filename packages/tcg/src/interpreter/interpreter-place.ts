@@ -98,6 +98,9 @@ export abstract class InterpreterPlace implements Place {
   }
   abstract beforeCall(f: FunctionWriter, helper: HelperDef, insn: Inst): void;
   afterCall(): void {}
+  resume(): void {}
+  openIf(): void {}
+  closeIf(): void {}
   abstract beforeSlow(f: FunctionWriter, insn: Inst): void;
   abstract fault(f: FunctionWriter, insn: Inst): void;
   abstract terminate(f: FunctionWriter, terminator: Terminator, insn: Inst, values: Lowerer): void;

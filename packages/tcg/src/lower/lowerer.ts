@@ -341,10 +341,11 @@ export class Lowerer {
       case 'if':
         this.value(inst.args[0]!);
         f.if();
-        return;
+        return this.place.openIf();
       case 'else':
         return f.else();
       case 'end':
+        this.place.closeIf();
         return f.end();
       case 'leave':
         return this.place.terminate(f, inst.leave!, this.insn(i), this);
@@ -369,7 +370,10 @@ export class Lowerer {
     );
     if (helper.effect !== 'pure') this.place.afterCall(f, helper, insn);
     if (helper.noReturn) this.place.fault(f, insn);
-    else if (helper.mayFault) this.checkFault(insn);
+    else {
+      if (helper.mayFault) this.checkFault(insn);
+      if (helper.effect !== 'pure') this.place.resume(f, insn);
+    }
     if (helper.noReturn && inst.op === 'call')
       throw new Error(`${helper.name} never returns but has a result`);
   }

@@ -224,5 +224,6 @@ function emitSlow(
   f.i32(accessDescriptor(mem, type));
   f.call(place.imported('softmmu', name, params, name === 'store' ? [] : ['i64']));
   values.checkFault(insn);
+  place.resume(f, insn);
   if (name !== 'store' && type === 'i32') f.op(W.i32WrapI64);
 }

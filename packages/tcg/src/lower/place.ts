@@ -32,6 +32,11 @@ export interface Place {
   afterCall(f: FunctionWriter, helper: HelperDef, insn: Inst): void;
   /** In the cold path of a memory access, before the softmmu is called. */
   beforeSlow(f: FunctionWriter, insn: Inst): void;
+  /** After either of these, when nothing was raised. */
+  resume(f: FunctionWriter, insn: Inst): void;
+  /** Around the code of an IR `if`. */
+  openIf(): void;
+  closeIf(): void;
   /** The instruction has raised: leave. Code after it is not reached. */
   fault(f: FunctionWriter, insn: Inst): void;
   /** A terminator, or a `leave`: code after it is not reached. */

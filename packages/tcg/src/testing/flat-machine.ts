@@ -12,8 +12,11 @@ const RAM_PAGES = 64;
 
 export interface FlatMachineOptions {
   readonly frontEnd: FrontEnd;
-  /** Guest address of RAM, a multiple of the page size. */
-  readonly base: bigint;
+  /**
+   * Guest address of RAM, a multiple of the page size. Undefined: RAM is mapped at every address, again and again,
+   * but for every fourth page.
+   */
+  readonly base: bigint | undefined;
   readonly interpreter?: InterpreterOptions;
   /** Called for `host.hot`. */
   readonly hot?: (machine: FlatMachine, record: number) => void;
@@ -32,7 +35,7 @@ export class FlatMachine {
   readonly bytes = new Uint8Array(this.memory.buffer);
   readonly env = ENV_AT;
   readonly ram = RAM_AT;
-  readonly predecoder: Predecoder;
+  private madePredecoder: Predecoder | undefined;
   /** Where faults lead; undefined: they halt. */
   vector: bigint | undefined;
   readonly faults: { fault: number; pc: bigint; value: bigint }[] = [];
@@ -45,7 +48,6 @@ export class FlatMachine {
 
   constructor(options: FlatMachineOptions) {
     this.options = options;
-    this.predecoder = createPredecoder(options.frontEnd, this.memory);
     this.flushTlb();
     const isa = {
       deliver: () => {
@@ -104,6 +106,10 @@ export class FlatMachine {
     } as WebAssembly.Imports;
   }
 
+  get predecoder(): Predecoder {
+    return (this.madePredecoder ??= createPredecoder(this.options.frontEnd, this.memory));
+  }
+
   i32(offset: number): number {
     return this.view.getInt32(ENV_AT + offset, true);
   }
@@ -148,6 +154,8 @@ export class FlatMachine {
 
   /** Host address of a guest address, or -1. */
   hostOf(va: bigint): number {
+    if (this.options.base === undefined)
+      return (va & 0x3000n) === 0x1000n ? -1 : RAM_AT + Number(va & BigInt(RAM_PAGES * PAGE_SIZE - 1));
     const offset = va - this.options.base;
     return offset < 0n || offset >= BigInt(RAM_PAGES * PAGE_SIZE) ? -1 : RAM_AT + Number(offset);
   }

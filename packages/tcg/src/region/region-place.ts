@@ -1,0 +1,151 @@
+import { ENV, EXIT, TLB, TLB_ENTRIES } from '../env.ts';
+import type { HelperDef, Inst, RegisterRef, Terminator } from '../ir/ir.ts';
+import type { Lowerer } from '../lower/lowerer.ts';
+import type { Place } from '../lower/place.ts';
+import type { FunctionWriter } from '../wasm/function-writer.ts';
+import type { ModuleWriter } from '../wasm/module-writer.ts';
+import { W, type WasmType } from '../wasm/opcodes.ts';
+import { forEachMember, type RegisterFlow } from './register-flow.ts';
+
+/** Guest registers in wasm locals. Local 0 is the vCPU block. */
+export class RegionPlace implements Place {
+  /** Registers whose locals may differ from memory, at the point that is being written. */
+  readonly modified: Uint32Array;
+  /** Open `if`s of the block that is being written. */
+  nesting = 0;
+  /** Local with the code that the common exit returns, and that exit's label. */
+  readonly exitCode: number;
+  commonExit = 0;
+  commonExitUsed = false;
+  /** Counting: instructions of the block that come after the one given by its marker. */
+  remaining: ((insn: Inst) => number) | undefined;
+  private readonly module: ModuleWriter;
+  private readonly flow: RegisterFlow;
+  private readonly locals: readonly number[];
+  private readonly tlbOffset: number;
+  private readonly onTerminate: (terminator: Terminator, insn: Inst, values: Lowerer) => void;
+
+  constructor(
+    module: ModuleWriter,
+    f: FunctionWriter,
+    flow: RegisterFlow,
+    mmuIndex: number,
+    onTerminate: (terminator: Terminator, insn: Inst, values: Lowerer) => void,
+  ) {
+    this.module = module;
+    this.flow = flow;
+    this.locals = flow.registers.refs.map(({ file }) => f.local(file.type));
+    this.modified = new Uint32Array(flow.common.length);
+    this.exitCode = f.local('i32');
+    this.tlbOffset = ENV.tlb + mmuIndex * TLB_ENTRIES * TLB.size;
+    this.onTerminate = onTerminate;
+  }
+
+  // --- registers
+
+  registerLocal(ref: RegisterRef): number {
+    return this.locals[this.flow.registers.number(ref)]!;
+  }
+  get(f: FunctionWriter, ref: RegisterRef): void {
+    f.get(this.registerLocal(ref));
+  }
+  beginPut(): void {}
+  endPut(f: FunctionWriter, ref: RegisterRef): void {
+    const number = this.flow.registers.number(ref);
+    this.modified[number >>> 5]! |= 1 << (number & 31);
+    f.set(this.locals[number]!);
+  }
+  /** Loads registers from the vCPU block. */
+  load(f: FunctionWriter, set: Uint32Array): void {
+    forEachMember(set, (n) => {
+      const { file, index } = this.flow.registers.refs[n]!;
+      f.get(0);
+      f.memory(file.type === 'i64' ? W.i64Load : W.i32Load, file.offset + index * file.stride);
+      f.set(this.locals[n]!);
+    });
+  }
+  writeBack(f: FunctionWriter, set: Uint32Array): void {
+    forEachMember(set, (n) => {
+      const { file, index } = this.flow.registers.refs[n]!;
+      f.get(0);
+      f.get(this.locals[n]!);
+      f.memory(file.type === 'i64' ? W.i64Store : W.i32Store, file.offset + index * file.stride);
+    });
+  }
+
+  // --- the rest
+
+  field(): void {
+    throw new Error('a region has no record');
+  }
+  private constantPc(f: FunctionWriter, pc: bigint): void {
+    f.i64(BigInt.asIntN(64, pc));
+  }
+  pc(f: FunctionWriter, insn: Inst, add: bigint): void {
+    this.constantPc(f, insn.imm! + add);
+  }
+  nextPc(f: FunctionWriter, insn: Inst): void {
+    this.constantPc(f, insn.imm! + BigInt(insn.width!));
+  }
+  env(f: FunctionWriter): void {
+    f.get(0);
+  }
+  tlb(f: FunctionWriter): number {
+    f.get(0);
+    return this.tlbOffset;
+  }
+  imported(module: string, name: string, params: readonly WasmType[], results: readonly WasmType[]): number {
+    return this.module.importFunction(module, name, params, results);
+  }
+  beforeCall(f: FunctionWriter, helper: HelperDef, insn: Inst): void {
+    this.addBudget(f, this.remaining?.(insn) ?? 0);
+    if (helper.effect === 'registers') this.writeBack(f, this.modified);
+  }
+  afterCall(f: FunctionWriter, helper: HelperDef): void {
+    if (helper.effect !== 'registers') return;
+    const all = new Uint32Array(this.modified.length).fill(0);
+    for (let n = 0; n < this.locals.length; n++) all[n >>> 5]! |= 1 << (n & 31);
+    this.load(f, all);
+    if (this.nesting === 0) this.modified.fill(0);
+  }
+  beforeSlow(f: FunctionWriter, insn: Inst): void {
+    this.addBudget(f, this.remaining?.(insn) ?? 0);
+  }
+  resume(f: FunctionWriter, insn: Inst): void {
+    this.addBudget(f, -(this.remaining?.(insn) ?? 0));
+  }
+  addBudget(f: FunctionWriter, by: number): void {
+    if (by === 0) return;
+    f.get(0);
+    f.get(0);
+    f.memory(W.i32Load, ENV.budget);
+    f.i32(by);
+    f.op(W.i32Add);
+    f.memory(W.i32Store, ENV.budget);
+  }
+  storePc(f: FunctionWriter, pc: bigint): void {
+    f.get(0);
+    this.constantPc(f, pc);
+    f.memory(W.i64Store, ENV.pc);
+  }
+  fault(f: FunctionWriter, insn: Inst): void {
+    this.storePc(f, insn.imm!);
+    this.leaveCommon(f, EXIT.unwind);
+  }
+  /** Writes everything back and returns `code`; env.pc must be set. */
+  leaveCommon(f: FunctionWriter, code: number): void {
+    this.commonExitUsed = true;
+    f.i32(code);
+    f.set(this.exitCode);
+    f.br(this.commonExit);
+  }
+  openIf(): void {
+    this.nesting++;
+  }
+  closeIf(): void {
+    this.nesting--;
+  }
+  terminate(_f: FunctionWriter, terminator: Terminator, insn: Inst, values: Lowerer): void {
+    this.onTerminate(terminator, insn, values);
+  }
+}
