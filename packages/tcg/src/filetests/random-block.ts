@@ -50,6 +50,25 @@ const PURE: readonly Op[] = (Object.keys(OPS) as Op[]).filter((op) => {
     ![...row.types, ...row.args, row.result].some((t) => t === 'f32' || t === 'f64')
   );
 });
+const SHIFTS = new Set<Op>(['shl', 'shr_u', 'shr_s', 'rotl', 'rotr']);
+const SHIFT_COUNTS = [1, 8, 16, 24, 31, 32, 33, 48, 56, 63];
+const BIT_OPS: readonly Op[] = [
+  'shl',
+  'shr_u',
+  'shr_s',
+  'and',
+  'extend8_s',
+  'extend16_s',
+  'extend32_s',
+  'extend32_u',
+  'wrap',
+  'extend_s',
+  'extend_u',
+  'select',
+  'eqz',
+  'ne',
+  'add',
+];
 const CORNERS = [
   0n,
   1n,
@@ -80,8 +99,9 @@ const CORNERS = [
 export class Random {
   private state: number;
   constructor(seed: number) {
-    this.state = (seed ^ 0x9e3779b9) | 1;
-    for (let i = 0; i < 4; i++) this.below(2);
+    // Neighbouring seeds must not give neighbouring sequences.
+    this.state = Math.imul(Math.imul(seed + 1, 0x85ebca6b) ^ (seed >>> 7), 0xc2b2ae35) | 1;
+    for (let i = 0; i < 8; i++) this.below(2);
   }
   /** An integer from 0 to n - 1. */
   below(n: number): number {
@@ -109,6 +129,8 @@ export interface RandomBlockOptions {
   readonly instructions?: number;
   /** Pcs that terminators choose from; default two places. */
   readonly targets?: readonly bigint[];
+  /** No memory accesses, helpers or fields: nothing that sees registers; `straight`: no `if`s either. */
+  readonly quiet?: boolean | 'straight';
   /** How it ends, when not random. */
   readonly terminator?: (b: Builder, random: Random, any32: () => Value) => Terminator;
 }
@@ -143,10 +165,14 @@ export function randomBlock(random: Random, options: RandomBlockOptions = {}): B
     return known[Math.max(0, known.length - 1 - random.below(random.pick([1, 2, 4, 16])))] as Value;
   };
   const pure = (): void => {
-    const op = random.pick(PURE);
+    const op = random.below(3) === 0 ? random.pick(BIT_OPS) : random.pick(PURE);
     const row = opRow(op);
-    const type = random.pick(row.types) as 'i32' | 'i64';
+    const type = random.pick(row.types.filter((t) => t === 'i32' || t === 'i64'));
     const args = row.args.map((t) => any(t === 'T' ? type : t));
+    // Shifts and masks by constants are what guests do most, and what known bits are about.
+    if (SHIFTS.has(op) && random.below(4) > 0)
+      args[1] = b.const(type, random.pick([...SHIFT_COUNTS, random.below(64)]));
+    else if (args.length === 2 && random.below(4) === 0) args[1] = b.const(type, random.bits(bitsOf(type)));
     const result = (row.result === 'T' ? type : row.result) as 'i32' | 'i64';
     pool[result].push(b.op(op, type, ...args));
   };
@@ -164,7 +190,9 @@ export function randomBlock(random: Random, options: RandomBlockOptions = {}): B
     pool = before;
   };
   const step = (depth: number): void => {
-    switch (random.below(depth > 0 ? 14 : 16)) {
+    // The cases from 3 to 6 are the noisy ones.
+    const kind = random.below(depth > 0 || options.quiet === 'straight' ? 14 : 16);
+    switch ((options.quiet ?? false) !== false && kind >= 3 && kind <= 6 ? kind % 3 : kind) {
       case 0:
       case 1: {
         const i = 1 + random.below(7);
@@ -227,4 +255,33 @@ function randomTerminator(random: Random, target: () => Target, any: (type: Valu
     default:
       return { kind: 'branch', condition: any('i32'), taken: target(), notTaken: target() };
   }
+}
+
+/**
+ * A block of one long chain of integer ops on a register, most of them shifts, masks and extensions, whose
+ * intermediate values all reach registers.
+ */
+export function randomChain(random: Random, length = 8): Block {
+  const b = new Builder({ record: false, mode: 0, addressType: 'i64' });
+  b.begin({ pc: 0x1000n, length: 4 });
+  const last: Record<'i32' | 'i64', Value> = { i64: b.get(RANDOM_GUEST.x, 1), i32: b.get(RANDOM_GUEST.w, 1) };
+  const original = { ...last };
+  let [x, w] = [1, 0];
+  for (let i = 0; i < length; i++) {
+    const op = random.pick(random.below(4) === 0 ? PURE : BIT_OPS);
+    const row = opRow(op);
+    const type = random.pick(row.types.filter((t) => t === 'i32' || t === 'i64'));
+    const args = row.args.map((t, k) => {
+      const want = (t === 'T' ? type : t) as 'i32' | 'i64';
+      if (k === row.args.length - 1 && k > 0 && random.below(4) > 0)
+        return b.const(want, SHIFTS.has(op) ? random.pick(SHIFT_COUNTS) : random.bits(bitsOf(want)));
+      return random.below(6) === 0 ? original[want] : last[want];
+    });
+    const result = (row.result === 'T' ? type : row.result) as 'i32' | 'i64';
+    last[result] = b.op(op, type, ...args);
+    if (result === 'i64') b.put(RANDOM_GUEST.x, 2 + (x++ % 6), last.i64);
+    else b.put(RANDOM_GUEST.w, w++ % 6, last.i32);
+  }
+  b.exit('next');
+  return b.finish(0x1000n);
 }

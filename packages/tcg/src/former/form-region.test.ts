@@ -190,12 +190,7 @@ describe('formRegion', () => {
 
   test('a delay slot that can leave by itself stays a block of its own, keyed with its mode', () => {
     const slot = (1n << 64n) | 0x1008n;
-    const region = form([
-      ['add', 3, 1],
-      ['delayed', 2, 16],
-      ['maybe', 4, 64],
-      ['ret'],
-    ]);
+    const region = form([['add', 3, 1], ['delayed', 2, 16], ['maybe', 4, 64], ['ret']]);
     expect([...(region as Region).blocks.keys()].slice(0, 2)).toEqual([0x1000n, slot]);
     expect(shape(region).slice(0, 2)).toEqual(['1000 2 goto', `${slot.toString(16)} 1 indirect`]);
   });

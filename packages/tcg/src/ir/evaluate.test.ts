@@ -152,5 +152,8 @@ block 0x104 mode 0 {
   });
   expect(x(m, 2)).toBe(55n);
   setX(m, 1, 10n);
-  expect(evaluateRegion(parseIr(text).region as Region, m, 4)).toMatchObject({ kind: 'exit', pc: 0x100n });
+  expect(evaluateRegion(parseIr(text).region as Region, m, { limit: 4 })).toMatchObject({
+    kind: 'exit',
+    pc: 0x100n,
+  });
 });

@@ -227,19 +227,27 @@ export function evaluateBlock(block: Block, state: EvaluatorState): Outcome {
   return leave(block.terminator);
 }
 
-/**
- * Walks a region from its entry until control leaves it, by anything but a direct jump or branch to one of its blocks.
- * @param limit blocks to walk at most; then an outcome `exit` at the next block's pc.
- */
-export function evaluateRegion(region: Region, state: EvaluatorState, limit = 10_000): Outcome {
-  let block = region.blocks.get(region.entry);
+/** How to walk a region. */
+export interface WalkOptions {
+  /** Blocks to walk at most, then an outcome `exit` at the next block's pc; default 10 000. */
+  readonly limit?: number;
+  /** Called before each block. */
+  readonly onBlock?: (key: bigint) => void;
+}
+
+/** Walks a region from its entry until control leaves it, by anything but a direct jump or branch to one of its blocks. */
+export function evaluateRegion(region: Region, state: EvaluatorState, options: WalkOptions = {}): Outcome {
+  let key = region.entry;
+  let block = region.blocks.get(key);
   if (block === undefined) throw new Error('region without entry');
-  for (;;) {
+  for (let left = options.limit ?? 10_000; ; left--) {
+    options.onBlock?.(key);
     const outcome = evaluateBlock(block, state);
     if (outcome.kind !== 'next' || (outcome.by !== 'goto' && outcome.by !== 'branch')) return outcome;
-    const next = region.blocks.get(blockKey(region, outcome.pc, outcome.mode));
+    key = blockKey(region, outcome.pc, outcome.mode);
+    const next = region.blocks.get(key);
     if (next === undefined) return outcome;
-    if (--limit <= 0) return { ...outcome, kind: 'exit' };
+    if (left <= 1) return { ...outcome, kind: 'exit' };
     block = next;
   }
 }
