@@ -1,17 +1,24 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWith } from '@polyvisor/testkit/needs';
-import { EvaluatedHart, type Tier } from './evaluated-hart.ts';
+import { EvaluatedHart, type EvaluatedTier } from './evaluated-hart.ts';
 import { fillRow, PLAIN_ROWS, randomCase } from './random-program.ts';
 import { ORACLE_PROGRAMS, QemuOracle } from './qemu-oracle.ts';
 import { Random } from './random.ts';
 import { CASE } from './test-case.ts';
+import { WasmHart } from './wasm-hart.ts';
 
+type Tier = EvaluatedTier | 'interpreter';
+
+const TIERS: readonly Tier[] = ['constant', 'record', 'interpreter'];
 const CASES_PER_INSTRUCTION = 24;
 const PROGRAMS = Number(process.env['DIFFERENTIAL_PROGRAMS'] ?? 300);
 const SEED = Number(process.env['DIFFERENTIAL_SEED'] ?? 1);
 
-const softfloatBuilt = existsSync(new URL('../../softfloat/dist/softfloat.wasm', import.meta.url));
+const MODULES = ['softfloat', 'tcg', 'isa-riscv'];
+const missing = MODULES.map((p) => new URL(`../../${p}/dist/${p}.wasm`, import.meta.url).pathname).filter(
+  (path) => !existsSync(path),
+);
 
 const PLACES: readonly (readonly [name: string, offset: number, count: number, stride: number])[] = [
   ['x', CASE.x, 32, 8],
@@ -43,53 +50,52 @@ const concatenate = (parts: readonly Uint8Array[]): Uint8Array => {
   return all;
 };
 
-describeWith(
-  { programs: ORACLE_PROGRAMS, ...(softfloatBuilt ? {} : { devices: ['softfloat.wasm'] }) },
-  'translations against QEMU',
-  () => {
-    let oracle: QemuOracle;
-    let hart: EvaluatedHart;
-    beforeAll(() => {
-      oracle = new QemuOracle();
-      hart = new EvaluatedHart();
-    });
-    afterAll(() => oracle.close());
+describeWith({ programs: ORACLE_PROGRAMS, devices: missing }, 'translations against QEMU', () => {
+  let oracle: QemuOracle;
+  let hart: EvaluatedHart;
+  let wasm: WasmHart;
+  beforeAll(() => {
+    oracle = new QemuOracle();
+    hart = new EvaluatedHart();
+    wasm = new WasmHart();
+  });
+  afterAll(() => oracle.close());
 
-    /** Runs cases on both sides; tells which differ, each with its label. */
-    function compare(
-      cases: readonly Uint8Array[],
-      labels: readonly string[],
-      tier: Tier,
-      hostFma: boolean,
-    ): string[] {
-      const theirs = oracle.run(concatenate(cases));
-      return cases.flatMap((bytes, i) => {
-        const ours = bytes.slice();
-        try {
-          hart.run(ours, tier, hostFma);
-        } catch (error) {
-          return [`${labels[i]}: ${String(error)}`];
-        }
-        const found = differences(ours, theirs.subarray(i * CASE.size, (i + 1) * CASE.size));
-        return found.length === 0 ? [] : [`${labels[i]}: ${found.join('; ')}`];
-      });
-    }
-
-    test.each(['constant', 'record'] as const)('every instruction by itself, %s operands', (tier) => {
-      const random = new Random(SEED);
-      const words = PLAIN_ROWS.flatMap((row) =>
-        Array.from({ length: CASES_PER_INSTRUCTION }, () => [row[0], fillRow(random, row)] as const),
-      );
-      const cases = words.map(([, word]) => randomCase(random, [word]));
-      const labels = words.map(([name, word]) => `${name} ${word.toString(16)}`);
-      expect(compare(cases, labels, tier, tier === 'record').slice(0, 30)).toEqual([]);
+  /** Runs cases on both sides; tells which differ, each with its label. */
+  function compare(
+    cases: readonly Uint8Array[],
+    labels: readonly string[],
+    tier: Tier,
+    hostFma: boolean,
+  ): string[] {
+    const theirs = oracle.run(concatenate(cases));
+    return cases.flatMap((bytes, i) => {
+      const ours = bytes.slice();
+      try {
+        if (tier === 'interpreter') wasm.run(ours);
+        else hart.run(ours, tier, hostFma);
+      } catch (error) {
+        return [`${labels[i]}: ${String(error)}`];
+      }
+      const found = differences(ours, theirs.subarray(i * CASE.size, (i + 1) * CASE.size));
+      return found.length === 0 ? [] : [`${labels[i]}: ${found.join('; ')}`];
     });
+  }
 
-    test.each(['constant', 'record'] as const)('random programs, %s operands', (tier) => {
-      const random = new Random(SEED + 1);
-      const cases = Array.from({ length: PROGRAMS }, () => randomCase(random, 30));
-      const labels = cases.map((_, i) => `program ${i}`);
-      expect(compare(cases, labels, tier, tier === 'constant').slice(0, 10)).toEqual([]);
-    });
-  },
-);
+  test.each(TIERS)('every instruction by itself, %s', (tier) => {
+    const random = new Random(SEED);
+    const words = PLAIN_ROWS.flatMap((row) =>
+      Array.from({ length: CASES_PER_INSTRUCTION }, () => [row[0], fillRow(random, row)] as const),
+    );
+    const cases = words.map(([, word]) => randomCase(random, [word]));
+    const labels = words.map(([name, word]) => `${name} ${word.toString(16)}`);
+    expect(compare(cases, labels, tier, tier === 'record').slice(0, 30)).toEqual([]);
+  });
+
+  test.each(TIERS)('random programs, %s', (tier) => {
+    const random = new Random(SEED + 1);
+    const cases = Array.from({ length: PROGRAMS }, () => randomCase(random, 30));
+    const labels = cases.map((_, i) => `program ${i}`);
+    expect(compare(cases, labels, tier, tier === 'constant').slice(0, 10)).toEqual([]);
+  });
+});

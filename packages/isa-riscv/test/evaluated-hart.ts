@@ -24,7 +24,7 @@ const USER_MODE = MODE.fp | MODE.fpDirty;
 const HOST_FMA_FUSED = 1 << 8;
 
 /** How a hart executes: blocks of constants as regions do, or one handler per instruction with record fields. */
-export type Tier = 'constant' | 'record';
+export type EvaluatedTier = 'constant' | 'record';
 
 /** Runs test cases by evaluating the front end's IR; helpers are the real softfloat and a few CSRs. */
 export class EvaluatedHart {
@@ -36,7 +36,7 @@ export class EvaluatedHart {
   private view: DataView = new DataView(this.bytes.buffer);
 
   /** Runs one case in place. @throws Error when it does what no case should: faults, runs away. */
-  run(bytes: Uint8Array, tier: Tier, hostFma: boolean): void {
+  run(bytes: Uint8Array, tier: EvaluatedTier, hostFma: boolean): void {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const { env, view } = this;

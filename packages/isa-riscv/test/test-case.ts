@@ -12,9 +12,9 @@ export const CASE = {
   /** Data that loads and stores reach. */
   scratch: 0x400,
   scratchSize: 0x1400,
-  code: 0x1800,
-  codeSize: 0x800,
-  size: 0x2000,
+  /** Programs of some length go on in the next page. */
+  code: 0x1fb0,
+  size: 0x2400,
   /** Where the code must jump to when it is done. */
   exit: 0x20010000,
 } as const;
