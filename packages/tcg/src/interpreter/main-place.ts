@@ -107,11 +107,13 @@ export class MainPlace extends InterpreterPlace {
     }
     if (target === 'next') return this.advance(f, lengthOf(insn));
     if (typeof target === 'bigint') throw new Error('an interpreter handler has no absolute targets');
-    // Backward distances and FAR are both at least FAR as unsigned numbers.
+    // Backward distances, 0 (a jump to itself) and FAR, less one, are all at least FAR - 1 as unsigned numbers.
     f.get(ip);
     f.memory(W.i32Load, RECORD.low);
     f.tee(distance);
-    f.i32(FAR);
+    f.i32(1);
+    f.op(W.i32Sub);
+    f.i32(FAR - 1);
     f.op(W.i32GeU);
     f.brIf(this.labels.taken);
     f.get(ip);
