@@ -26,6 +26,8 @@ export interface Completion {
 export interface DriverQueue {
   readonly size: number;
   readonly addresses: { readonly descriptors: number; readonly driver: number; readonly device: number };
+  /** Addresses of all descriptors that the last {@link add} wrote, those in tables too: for spoiling them. */
+  readonly placed: readonly number[];
   /** Makes a request available. @returns a token; throws when the ring is full. */
   add(pieces: readonly Piece[]): number;
   /** Whether the device wants to be notified of what was added since the last call. */

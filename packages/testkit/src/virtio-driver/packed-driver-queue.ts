@@ -21,6 +21,7 @@ interface Pending {
 export class PackedDriverQueue implements DriverQueue {
   readonly size: number;
   readonly addresses: { readonly descriptors: number; readonly driver: number; readonly device: number };
+  placed: number[] = [];
   readonly #memory: FakeMemory;
   readonly #indirect: boolean;
   readonly #eventIndex: boolean;
@@ -57,6 +58,7 @@ export class PackedDriverQueue implements DriverQueue {
     this.#pending.set(id, { token, buffers, slots });
     this.#freeSlots -= slots;
     this.#added += slots;
+    this.placed = [];
     if (this.#indirect) this.#addIndirect(id, buffers);
     else this.#addDirect(id, buffers);
     return token;
@@ -65,6 +67,7 @@ export class PackedDriverQueue implements DriverQueue {
   #addIndirect(id: number, buffers: readonly Buffer[]): void {
     const table = this.#memory.allocate(16 * buffers.length, 16);
     buffers.forEach((buffer, index) => {
+      this.placed.push(table + 16 * index);
       this.#memory.setU64(table + 16 * index, buffer.gpa);
       this.#memory.setU32(table + 16 * index + 8, buffer.length);
       this.#memory.setU16(table + 16 * index + 14, buffer.writable ? WRITE : 0);
@@ -87,6 +90,7 @@ export class PackedDriverQueue implements DriverQueue {
 
   #place(id: number, buffer: Buffer, flags: number): { at: number; value: number } {
     const at = this.addresses.descriptors + 16 * this.#availIndex;
+    this.placed.push(at);
     this.#memory.setU64(at, buffer.gpa);
     this.#memory.setU32(at + 8, buffer.length);
     this.#memory.setU16(at + 12, id);

@@ -16,6 +16,7 @@ interface Pending {
 export class SplitDriverQueue implements DriverQueue {
   readonly size: number;
   readonly addresses: { readonly descriptors: number; readonly driver: number; readonly device: number };
+  placed: number[] = [];
   readonly #memory: FakeMemory;
   readonly #indirect: boolean;
   readonly #eventIndex: boolean;
@@ -41,6 +42,7 @@ export class SplitDriverQueue implements DriverQueue {
 
   add(pieces: readonly Piece[]): number {
     const buffers = placePieces(this.#memory, pieces);
+    this.placed = [];
     const slots = this.#indirect ? this.#addIndirect(buffers) : this.#addDirect(buffers);
     const token = this.#tokens++;
     this.#pending.set(slots[0]!, { token, buffers, slots });
@@ -66,6 +68,7 @@ export class SplitDriverQueue implements DriverQueue {
     const table = this.#memory.allocate(16 * buffers.length, 16);
     this.#write(table, buffers, [...buffers.keys()]);
     const at = this.addresses.descriptors + 16 * slots[0]!;
+    this.placed.push(at);
     this.#memory.setU64(at, table);
     this.#memory.setU32(at + 8, 16 * buffers.length);
     this.#memory.setU16(at + 12, INDIRECT);
@@ -76,6 +79,7 @@ export class SplitDriverQueue implements DriverQueue {
     buffers.forEach((buffer, index) => {
       const at = table + 16 * slots[index]!;
       const next = slots[index + 1];
+      this.placed.push(at);
       this.#memory.setU64(at, buffer.gpa);
       this.#memory.setU32(at + 8, buffer.length);
       this.#memory.setU16(at + 12, (buffer.writable ? WRITE : 0) | (next === undefined ? 0 : NEXT));

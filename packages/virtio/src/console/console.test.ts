@@ -147,6 +147,16 @@ describe('virtio-console', () => {
     expect(device.save().bytes.length).toBeLessThan(34_000);
   });
 
+  test('forgets output that was held back at a reset', async () => {
+    const { driver: create, backends } = setup({ features: 0n });
+    backends[0]!.capacity = 0;
+    create().submit(1, ['old']);
+    const driver = create();
+    backends[0]!.makeRoom(100);
+    await driver.request(1, ['new']);
+    expect(backends[0]!.text).toBe('new');
+  });
+
   test('goes on elsewhere in the middle of a buffer', async () => {
     const a = setup();
     const driver = a.driver();
