@@ -98,7 +98,11 @@ function withFuel(block: Block): Block {
   const [first, ...rest] = block.insts;
   moveValues(rest, 1);
   const call: Inst = { op: 'call_void', type: 'i32', args: [], helper: FUEL };
-  return { ...block, insts: [first!, call, ...rest], terminator: renameTerminator(block.terminator, (v) => v + 1) };
+  return {
+    ...block,
+    insts: [first!, call, ...rest],
+    terminator: renameTerminator(block.terminator, (v) => v + 1),
+  };
 }
 
 /** Walks blocks until control leaves, or until the budget (when given) does not suffice for the next block. */
@@ -180,20 +184,22 @@ describe('emitRegion', () => {
       const count = 2 + random.below(14);
       const pcs = Array.from({ length: count }, (_, i) => BigInt(0x1000 + i * 0x100));
       const targets = [...pcs, 0x9000n];
-      const blocks = pcs.map((pc, i) =>
-        randomBlock(random, {
-          pc,
-          instructions: 1 + random.below(3),
-          targets,
-          terminator: (_b, r, any32) => {
-            const near = (): bigint =>
-              r.below(2) === 0 ? pcs[Math.min(count - 1, i + 1 + r.below(3))]! : r.pick(targets);
-            return r.below(4) === 0
-              ? { kind: 'goto', target: near() }
-              : { kind: 'branch', condition: any32(), taken: near(), notTaken: near() };
-          },
-        }),
-      ).map(withFuel);
+      const blocks = pcs
+        .map((pc, i) =>
+          randomBlock(random, {
+            pc,
+            instructions: 1 + random.below(3),
+            targets,
+            terminator: (_b, r, any32) => {
+              const near = (): bigint =>
+                r.below(2) === 0 ? pcs[Math.min(count - 1, i + 1 + r.below(3))]! : r.pick(targets);
+              return r.below(4) === 0
+                ? { kind: 'goto', target: near() }
+                : { kind: 'branch', condition: any32(), taken: near(), notTaken: near() };
+            },
+          }),
+        )
+        .map(withFuel);
       const region = regionOf(blocks);
       const [a, b] = [machine(seed), machine(seed)];
       const budget = counting ? random.below(120) : undefined;

@@ -3,7 +3,11 @@ import type { FrontEnd } from '../front-end.ts';
 import { generateInterpreter, type InterpreterOptions } from '../interpreter/generate-interpreter.ts';
 import { createPredecoder, type Predecoder } from '../interpreter/predecoder.ts';
 import { RMW_OPS } from '../lower/access-descriptor.ts';
-import { pageArrayBytes } from '../record.ts';
+import type { CodeSource } from '../former/code-source.ts';
+import { formRegion, type FormerLimits } from '../former/form-region.ts';
+import type { Region } from '../ir/ir.ts';
+import { HANDLER, pageArrayBytes, RECORD } from '../record.ts';
+import { emitRegion, type RegionOptions } from '../region/emit-region.ts';
 
 const ENV_AT = 0x10000;
 const ARENA_AT = 0x40000;
@@ -143,6 +147,35 @@ export class FlatMachine {
     const { alignmentLog2 } = this.options.frontEnd;
     return this.arrays.get(this.arrayKey(pc))! + (Number(pc & 0xfffn) << (4 - alignmentLog2));
   }
+
+  /** Forms, compiles and enters a region at `pc`. @returns its module's bytes, undefined when nothing was formed. */
+  installRegion(
+    pc: bigint,
+    options: RegionOptions & FormerLimits & { optimize?: (region: Region) => void } = {},
+  ): Uint8Array | undefined {
+    const { frontEnd } = this.options;
+    const source: CodeSource = {
+      page: (page) => {
+        const host = this.hostOf(page << 12n);
+        if (host < 0) return undefined;
+        return { physical: (host - RAM_AT) >>> 12, bytes: this.bytes.subarray(host, host + PAGE_SIZE) };
+      },
+    };
+    const region = formRegion(frontEnd, source, pc, this.i32(ENV.mode), options);
+    if (region === undefined) return undefined;
+    options.optimize?.(region);
+    const bytes = emitRegion(region, frontEnd, options);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
+    const index = this.nextRegion++;
+    if (index >= this.table.length) this.table.grow(256);
+    this.table.set(index, instance.exports['region'] as CallableFunction);
+    const record = this.record(pc);
+    this.view.setUint32(record, HANDLER.region, true);
+    this.view.setUint32(record + 4, 0, true);
+    this.view.setUint32(record + RECORD.low, index, true);
+    return bytes;
+  }
+  private nextRegion = 1;
 
   flushTlb(): void {
     for (let i = 0; i < TLB_ENTRIES; i++) {
