@@ -20,7 +20,7 @@ function recorder(name: string, size = 0x1000): MmioDevice & { readonly log: str
       return offset === 4 ? log.filter((entry) => entry.startsWith('w')).length : 0x1_0000_0000 - 1 - offset;
     },
     write: (offset, width, value) => void log.push(`w${width}@${offset.toString(16)}=${value.toString(16)}`),
-    posted: (offset) => offset < 0x10,
+    posted: (offset) => offset !== 1 && offset < 0x10,
     reset: nothing,
     save: () => ({ type: name, version: 1, bytes: new Uint8Array() }),
     load: nothing,
@@ -160,6 +160,15 @@ describe('MMIO across threads', () => {
     expect(result).toEqual({ result: true, errors: ['timers'] });
     expect(device.log).toHaveLength(10);
   });
+});
+
+test('whether a write may be posted is known for each byte register', () => {
+  const bus = createMmioBus();
+  bus.map(GPA, recorder('d'));
+  bus.map(HIGH_GPA, recorder('large', 0x2_0000));
+  const [small, large] = describeWindows(bus);
+  expect([...(small?.posted?.subarray(0, 3) ?? [])]).toEqual([1, 0, 1]);
+  expect(large?.posted).toBeUndefined();
 });
 
 describe('address map', () => {

@@ -5,16 +5,19 @@ import type { MmioBus } from './mmio-bus.ts';
 export interface RemoteWindow {
   readonly gpa: Gpa;
   readonly size: number;
-  /** 1 for each 4 bytes whose writes may be posted. Absent: none. */
+  /** 1 for each offset that writes may be posted to. Absent: none. */
   readonly posted?: Uint8Array;
 }
+
+/** Larger windows post nothing: the table would be out of proportion. */
+const POSTED_LIMIT = 0x1_0000;
 
 /** What vCPU threads have to know of the devices on a bus. */
 export function describeWindows(bus: MmioBus): RemoteWindow[] {
   return bus.mapped.map(({ gpa, size, device }) => {
-    if (device.posted === undefined) return { gpa, size };
-    const posted = new Uint8Array(Math.ceil(size / 4));
-    for (let index = 0; index < posted.length; index++) posted[index] = device.posted(index * 4) ? 1 : 0;
+    if (device.posted === undefined || size > POSTED_LIMIT) return { gpa, size };
+    const posted = new Uint8Array(size);
+    for (let offset = 0; offset < size; offset++) posted[offset] = device.posted(offset) ? 1 : 0;
     return { gpa, size, posted };
   });
 }

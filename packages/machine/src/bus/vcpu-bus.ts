@@ -178,5 +178,5 @@ export function createVcpuBus(options: VcpuBusOptions): VcpuBus {
 }
 
 function isPosted(window: RemoteWindow, gpa: Gpa): boolean {
-  return window.posted !== undefined && window.posted[(gpa - window.gpa) >> 2] === 1;
+  return window.posted !== undefined && window.posted[gpa - window.gpa] === 1;
 }
