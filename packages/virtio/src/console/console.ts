@@ -16,6 +16,11 @@ export interface VirtioConsoleOptions {
   /** Size of the terminal; absent: the guest isn't told one. */
   readonly columns?: number;
   readonly rows?: number;
+  /**
+   * Rows before columns in resize messages: against the spec, but what Linux before 6.15 reads.
+   * Default false.
+   */
+  readonly rowsFirst?: boolean;
 }
 
 export interface VirtioConsoleDependencies {
@@ -66,10 +71,12 @@ class Console implements VirtioConsole {
   #host: VirtioHost | undefined;
   #multiport = false;
   #quiesced = false;
+  readonly #rowsFirst: boolean;
 
   constructor(options: VirtioConsoleOptions, { ports }: VirtioConsoleDependencies) {
     const size = options.queueSize ?? 64;
     this.#ports = ports;
+    this.#rowsFirst = options.rowsFirst ?? false;
     this.queueSizes = [
       size,
       size,
@@ -166,7 +173,9 @@ class Console implements VirtioConsole {
 
   #sendSize(): void {
     if ((this.features & reg.VIRTIO_CONSOLE_F_SIZE) === 0n) return;
-    this.#send(0, reg.VIRTIO_CONSOLE_RESIZE, 0, this.config.slice(reg.CONFIG_COLS, reg.CONFIG_MAX_NR_PORTS));
+    const size = this.config.slice(reg.CONFIG_COLS, reg.CONFIG_MAX_NR_PORTS);
+    if (this.#rowsFirst) new Uint16Array(size.buffer).reverse();
+    this.#send(0, reg.VIRTIO_CONSOLE_RESIZE, 0, size);
   }
 
   resize(columns: number, rows: number): void {

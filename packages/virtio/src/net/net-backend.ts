@@ -15,11 +15,12 @@ export interface NetBackend {
    * A frame from the guest.
    * @param partialChecksum whether the TCP or UDP checksum is yet to be completed.
    * @param segmentBytes 0, or payload per segment of a large one.
-   * @returns false when there is no room: the frame is offered again after {@link onRoom}'s callback.
+   * @returns false when there is no room: the frame is offered again after {@link onRoom}'s callback. Anything
+   * else: it was taken, or dropped.
    */
-  send(frame: Uint8Array, partialChecksum: boolean, segmentBytes: number): boolean;
-  /** Registers who is told when {@link send} has room again. */
-  onRoom(callback: () => void): void;
+  send(frame: Uint8Array, partialChecksum: boolean, segmentBytes: number): boolean | void;
+  /** Registers who is told when {@link send} has room again. Needed where `send` gives false. */
+  onRoom?(callback: () => void): void;
   /** Registers the receiver of frames for the guest; what it returns false for is to be offered again after {@link resume}. */
   onReceive(receive: ReceiveFrame): void;
   /** The guest has room again. */

@@ -105,7 +105,7 @@ class Net implements VirtioNet {
     network.onReceive((frame, partial = false, segmentBytes = 0) =>
       this.#receive(frame, partial, segmentBytes),
     );
-    network.onRoom(() => this.notify(reg.TRANSMIT_QUEUE));
+    network.onRoom?.(() => this.notify(reg.TRANSMIT_QUEUE));
   }
 
   connect(host: VirtioHost): void {
@@ -170,11 +170,11 @@ class Net implements VirtioNet {
     const known = gsoType === reg.VIRTIO_NET_HDR_GSO_TCPV4 || gsoType === reg.VIRTIO_NET_HDR_GSO_TCPV6;
     const segmentBytes = this.#header.getUint16(reg.HEADER_GSO_SIZE, true);
     if (!known || !this.#has(wanted) || !partial || segmentBytes === 0) return this.#drop();
-    return !this.#linkUp || this.#network.send(frame, true, segmentBytes);
+    return !this.#linkUp || this.#network.send(frame, true, segmentBytes) !== false;
   }
 
   #sendPlain(frame: Uint8Array): boolean {
-    return !this.#linkUp || this.#network.send(frame, false, 0);
+    return !this.#linkUp || this.#network.send(frame, false, 0) !== false;
   }
 
   #sendPartial(frame: Uint8Array): boolean {
@@ -182,7 +182,7 @@ class Net implements VirtioNet {
     const offset = this.#header.getUint16(reg.HEADER_CSUM_OFFSET, true);
     if (start + offset + 2 > frame.length) return this.#drop();
     if (this.#network.offloads?.partialChecksum === true)
-      return !this.#linkUp || this.#network.send(frame, true, 0);
+      return !this.#linkUp || this.#network.send(frame, true, 0) !== false;
     completeChecksum(frame, start, offset);
     return this.#sendPlain(frame);
   }
