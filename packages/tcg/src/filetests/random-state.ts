@@ -61,6 +61,6 @@ export function randomState(random: Random, faultEvery = 8n): ComparableState {
           return a + 1n;
       }
     },
-    snapshot: () => Buffer.from(env.buffer).toString('hex') + order.join(';'),
+    snapshot: () => new Uint8Array(env.buffer).join() + order.join(';'),
   };
 }

@@ -65,13 +65,25 @@ function demandLow32(r: Rewriter, v: Value): Value {
 }
 
 const add: Rule = constantRight('add', (r, inst) => {
-  if (r.facts.is(second(inst), 0)) return first(inst);
-  return reassociate(r, inst, (a, b) => a + b);
+  const [a, b] = [first(inst), second(inst)];
+  if (r.facts.is(b, 0)) return a;
+  // What lazily computed flags do: the operand that a subtraction had.
+  if (isSubOf(r, a, b)) return r.operand(a, 0);
+  if (isSubOf(r, b, a)) return r.operand(b, 0);
+  return reassociate(r, inst, (x, y) => x + y);
 });
+
+/** Whether `v` is something minus `by`. */
+const isSubOf = (r: Rewriter, v: Value, by: Value): boolean =>
+  r.inst(v).op === 'sub' && r.operand(v, 1) === by;
 
 const sub: Rule = (r, inst) => {
   const [a, b] = [first(inst), second(inst)];
   if (a === b) return zero(r, inst.type);
+  if (r.inst(a).op === 'add') {
+    if (r.operand(a, 1) === b) return r.operand(a, 0);
+    if (r.operand(a, 0) === b) return r.operand(a, 1);
+  }
   return isConst(r, b) ? r.binary('add', inst.type, a, r.constant(inst.type, -immOf(r, b))) : NONE;
 };
 

@@ -290,15 +290,21 @@ export class Simplifier {
     let depth = 0;
     let middle = UNKNOWN;
     let end = at + 1;
+    // Outside an `if` there is no leaving: a part that may leave keeps its frame.
+    let leaves = false;
+    let thenLeaves = false;
     for (; ; end++) {
       const { op } = insts[end] as Inst;
       if (op === 'if') depth++;
-      else if (op === 'else' && depth === 0) middle = end;
-      else if (op === 'end' && depth-- === 0) break;
-      // Outside an `if` there is no leaving: such a part keeps its frame.
-      else if (op === 'leave' && depth === 0) return UNKNOWN;
+      else if (op === 'else' && depth === 0) {
+        middle = end;
+        thenLeaves = leaves;
+        leaves = false;
+      } else if (op === 'end' && depth-- === 0) break;
+      else if (op === 'leave' && depth === 0) leaves = true;
     }
     const taken = !facts.is(value, 0);
+    if (middle === UNKNOWN ? taken && leaves : taken ? thenLeaves : leaves) return UNKNOWN;
     const from = taken ? at + 1 : middle === UNKNOWN ? end : middle + 1;
     const to = taken && middle !== UNKNOWN ? middle : end;
     for (let i = from; i < to; i++) {
