@@ -56,6 +56,8 @@ export interface MachineVm extends AcceleratedVm {
 export interface MachineAccelerator extends Accelerator {
   /** Stack that a vCPU thread needs, in MiB, for nested guest calls. */
   readonly stackSizeMb?: number;
+  /** URL that every VM's `vcpuModule` will have: threads load it while the VM is being made. */
+  readonly vcpuModule?: string;
   createVm(config: MachineVmConfig): MachineVm;
 }
 

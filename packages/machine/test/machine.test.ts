@@ -81,6 +81,7 @@ describe('a machine', () => {
     expect(await machine.ended).toEqual({ kind: 'power-off', status: 0 });
     expect(serial.text).toBe('hello');
     expect(machine.stats().instructions).toBe(1);
+    expect(machine.stats()['firstRunMs']).toBeGreaterThan(0);
   });
 
   test('a failure that the guest reports becomes the status', async () => {

@@ -11,6 +11,8 @@ export interface ScriptedHandle {
   readonly script: string;
 }
 
+const VCPU_MODULE = new URL('./scripted-vcpu.ts', import.meta.url).href;
+
 /**
  * An accelerator whose "guest code" is JavaScript that a test gives: each `run` of a vCPU calls the script once.
  * It tests boards, threads and buses without any translator.
@@ -21,6 +23,7 @@ export function createScriptedAccelerator(
   const vms: (MachineVm & ScriptedHandle)[] = [];
   return {
     name: 'scripted',
+    vcpuModule: VCPU_MODULE,
     vms,
     createVm(config) {
       const vm = createScriptedVm(config, script);
@@ -37,7 +40,7 @@ function createScriptedVm(config: MachineVmConfig, script: string): MachineVm & 
   return {
     ...handle,
     handle,
-    vcpuModule: new URL('./scripted-vcpu.ts', import.meta.url).href,
+    vcpuModule: VCPU_MODULE,
     memory,
     signals: signalsOn(words),
     isa: { xlen: 64, extensions: ['i', 'm', 'a', 'zicsr'], mmuType: 'riscv,sv39' },

@@ -118,7 +118,7 @@ export function createMachineLife(
     balloon(targetBytes) {
       board.balloon(targetBytes);
     },
-    stats: () => ({ instructions: 0, ...board.stats(), startedMs, resets }),
+    stats: () => ({ instructions: 0, ...board.stats(), startedMs, firstRunMs: pool.firstRunMs(), resets }),
     close() {
       closing ??= (async () => {
         end({ kind: 'stopped' });

@@ -16,6 +16,8 @@ export interface ElfImage {
   readonly littleEndian: boolean;
   /** e_machine. */
   readonly machine: number;
+  /** Position-independent (ET_DYN): runs anywhere, as long as its segments keep their distances. */
+  readonly movable: boolean;
   /** Physical address of the entry point, where a segment tells it; else as the header has it. */
   readonly entry: number;
   readonly segments: readonly ElfSegment[];
@@ -50,6 +52,7 @@ export function isElf(head: Uint8Array): boolean {
   return head.length >= 4 && head[0] === 0x7f && head[1] === 0x45 && head[2] === 0x4c && head[3] === 0x46;
 }
 
+const ET_DYN = 3;
 const PT_LOAD = 1;
 const MAX_HEADERS = 1024;
 
@@ -128,7 +131,14 @@ export function parseElf(file: ImageFile): ElfImage {
   }
   if (segments.length === 0) throw corrupt(file, 'nothing to load in it');
   const entry = header.wide(layout.entry);
-  return { bits, littleEndian, machine: header.short(18), entry: physicalEntry(entry, segments), segments };
+  return {
+    bits,
+    littleEndian,
+    machine: header.short(18),
+    movable: header.short(16) === ET_DYN,
+    entry: physicalEntry(entry, segments),
+    segments,
+  };
 }
 
 /** The entry point is a virtual address; where that is not the physical one, its segment tells the difference. */

@@ -11,13 +11,13 @@ const KERNEL_HINT = 'a RISC-V kernel is needed: vmlinux (ELF), Image, Image.gz o
 const FIRMWARE_HINT = 'RISC-V firmware is needed: fw_dynamic.bin, fw_jump.bin or .elf';
 
 /**
- * Places a kernel: ELF where it is linked, a raw Image at `start`; gzip, zstd and EFI zboot are unwrapped first.
+ * Places a kernel: ELF where it is linked (at `start` if it is position-independent), a raw Image at `start`; gzip, zstd and EFI zboot are unwrapped first.
  * @throws PolyvisorError when the file is damaged, foreign or of no known format.
  */
 export function placeKernel(wrapped: ImageFile, start: number): PlacedImage {
   const file = unwrapImage(wrapped);
   const head = readHead(file);
-  if (isElf(head)) return placeElf(file, KERNEL_HINT);
+  if (isElf(head)) return placeElf(file, start, KERNEL_HINT);
   if (!isRiscvImage(head)) {
     refuseForeignImage(file, KERNEL_HINT);
     throw new PolyvisorError('invalid-argument', {
@@ -32,14 +32,14 @@ export function placeKernel(wrapped: ImageFile, start: number): PlacedImage {
   return { entry: start, start, end: start + imageSize, pieces: [piece] };
 }
 
-/** Places firmware: ELF where it is linked, anything else raw at `start`. @throws PolyvisorError as {@link placeKernel}. */
+/** Places firmware: ELF where it is linked (at `start` if it is position-independent), anything else raw at `start`. @throws PolyvisorError as {@link placeKernel}. */
 export function placeFirmware(file: ImageFile, start: number): PlacedImage {
-  if (isElf(readHead(file))) return placeElf(file, FIRMWARE_HINT);
+  if (isElf(readHead(file))) return placeElf(file, start, FIRMWARE_HINT);
   refuseForeignImage(file, FIRMWARE_HINT);
   return { entry: start, start, end: start + file.size, pieces: [wholeFile('firmware', file, start)] };
 }
 
-function placeElf(file: ImageFile, hint: string): PlacedImage {
+function placeElf(file: ImageFile, origin: number, hint: string): PlacedImage {
   const elf = parseElf(file);
   if (elf.machine !== EM_RISCV || elf.bits !== 64 || !elf.littleEndian) {
     const order = elf.littleEndian ? '' : ', big-endian';
@@ -50,16 +50,17 @@ function placeElf(file: ImageFile, hint: string): PlacedImage {
       hint,
     });
   }
+  const linkedAt = Math.min(...elf.segments.map(({ address }) => address));
+  const shift = elf.movable ? origin - linkedAt : 0;
   const pieces = elf.segments.map(({ address, fileOffset, fileSize, memorySize }) => ({
     name: file.role,
-    gpa: address,
+    gpa: address + shift,
     memorySize,
     zeroedSize: memorySize,
     source: { file, offset: fileOffset, size: fileSize },
   }));
-  const start = Math.min(...pieces.map((piece) => piece.gpa));
   const end = Math.max(...pieces.map((piece) => piece.gpa + piece.memorySize));
-  return { entry: elf.entry, start, end, pieces };
+  return { entry: elf.entry + shift, start: linkedAt + shift, end, pieces };
 }
 
 function readHead(file: ImageFile): Uint8Array {

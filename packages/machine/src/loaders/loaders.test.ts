@@ -90,6 +90,14 @@ describe('ELF', () => {
     }
   });
 
+  test('position-independent firmware goes where firmware goes', () => {
+    const bytes = elf({ address: 0 });
+    bytes[16] = 3;
+    const placed = placeFirmware(image(bytes, 'firmware'), RAM.base);
+    expect(placed).toMatchObject({ entry: 0x8000_0004, start: 0x8000_0000, end: 0x8000_0010 });
+    expect(placed.pieces[0]?.gpa).toBe(0x8000_0000);
+  });
+
   test('an entry that is virtual becomes physical through its segment', () => {
     expect(parseElf(image(elf({ virtual: 0xffff_ffff_8000_0000n }))).entry).toBe(0x8000_0004);
   });

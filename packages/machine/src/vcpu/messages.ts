@@ -8,6 +8,8 @@ export interface VcpuThreadData {
   readonly control: Int32Array;
   /** This vCPU's request ring. */
   readonly ring: Int32Array;
+  /** A module that will be needed soon. */
+  readonly preload?: string;
 }
 
 /** First and only message to a vCPU thread: what to run on. Everything else goes through shared words. */
@@ -34,6 +36,8 @@ export interface OpenVcpuMessage {
 export type VcpuThreadMessage =
   | null
   | { readonly kind: 'opened' }
+  /** Guest code runs for the first time, milliseconds since 1970 as `performance` counts. */
+  | { readonly kind: 'running'; readonly atMs: number }
   /** Answer to the PARK_REQUEST of that count. */
   | { readonly kind: 'parked'; readonly request: number }
   | { readonly kind: 'failed'; readonly error: Error };

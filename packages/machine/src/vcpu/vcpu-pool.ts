@@ -20,6 +20,8 @@ export interface VcpuPool {
   readonly control: Int32Array;
   /** Request ring of each vCPU. */
   readonly rings: readonly Int32Array[];
+  /** When the first guest instruction ran, in milliseconds since this process started; 0 before. */
+  firstRunMs(): number;
   /** Tells every thread what to run on; `kick` then makes a vCPU leave `run`. */
   open(message: OpenVcpuMessage, kick: (index: number) => void): void;
   /** Makes all vCPUs stand still; resolves when they do. They leave `run`, WFI and register accesses first. */
@@ -37,6 +39,8 @@ export interface VcpuPoolOptions {
   readonly count: number;
   /** Stack of a vCPU thread; nested guest calls live on it. */
   readonly stackSizeMb?: number;
+  /** URL of a module that threads load while the machine is being built. */
+  readonly preload?: string;
   /** A vCPU wrote into its request ring while the server slept. */
   readonly onWake: (index: number) => void;
   /** A vCPU can't go on. */
@@ -56,12 +60,14 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
   const waiting = new Map<number, () => void>();
   let kick: ((index: number) => void) | undefined;
   let parkRequest = 0;
+  let firstRunMs = 0;
   let parking: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
   const workers = rings.map((ring, index) => {
     control[index * CONTROL_WORDS + HART_STATE] = HART_STOPPED;
-    const data: VcpuThreadData = { index, control, ring };
+    const preload = options.preload === undefined ? {} : { preload: options.preload };
+    const data: VcpuThreadData = { index, control, ring, ...preload };
     const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), {
       workerData: data,
       name: `vcpu${index}`,
@@ -85,6 +91,7 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
 
   function receive(index: number, message: VcpuThreadMessage): void {
     if (message === null) onWake(index);
+    else if (message.kind === 'running') firstRunMs ||= message.atMs - performance.timeOrigin;
     else if (message.kind === 'failed') onFailure(message.error);
     else if (message.kind === 'parked' && message.request === parkRequest) waiting.get(index)?.();
   }
@@ -101,6 +108,7 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
   return {
     control,
     rings,
+    firstRunMs: () => firstRunMs,
     open(message, kickVcpu) {
       kick = kickVcpu;
       for (const worker of workers) worker.postMessage(message);

@@ -27,6 +27,9 @@ const data = workerData as VcpuThreadData;
 const { control, index } = data;
 const base = index * CONTROL_WORDS;
 
+// Whatever is wrong with it is told when it is needed.
+if (data.preload !== undefined) import(data.preload).catch(() => {});
+
 parentPort?.once('message', (message: OpenVcpuMessage) => {
   void live(message);
 });
@@ -48,6 +51,7 @@ async function live(message: OpenVcpuMessage): Promise<void> {
 function obey(board: BoardVcpu | undefined): void {
   let runnable = board;
   let parked = 0;
+  let hasRun = false;
   for (;;) {
     // Read before all other words: a change after it makes the wait below return at once.
     const bell = Atomics.load(control, base + BELL);
@@ -60,6 +64,8 @@ function obey(board: BoardVcpu | undefined): void {
         post({ kind: 'parked', request });
       }
     } else if (runnable !== undefined && isStarted(runnable)) {
+      if (!hasRun) post({ kind: 'running', atMs: performance.timeOrigin + performance.now() });
+      hasRun = true;
       if (!runOnce(runnable)) runnable = undefined;
       continue;
     }

@@ -61,6 +61,7 @@ export async function createRiscvVirt(
     const pool = createVcpuPool({
       count: config.cpus,
       ...(accelerator.stackSizeMb === undefined ? {} : { stackSizeMb: accelerator.stackSizeMb }),
+      ...(accelerator.vcpuModule === undefined ? {} : { preload: accelerator.vcpuModule }),
       onWake: (index) => servers[index]?.wake(),
       onFailure: events.onFailure,
     });
