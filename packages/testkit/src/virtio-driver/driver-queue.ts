@@ -58,9 +58,12 @@ export function placePieces(memory: FakeMemory, pieces: readonly Piece[]): Buffe
 
 /** All bytes of the writable buffers, in order. */
 export function collectWritable(memory: FakeMemory, buffers: readonly Buffer[]): Uint8Array {
-  return Uint8Array.from(
-    buffers
-      .filter((buffer) => buffer.writable)
-      .flatMap((buffer) => [...memory.at(buffer.gpa, buffer.length)]),
-  );
+  const writable = buffers.filter((buffer) => buffer.writable);
+  const bytes = new Uint8Array(writable.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const { gpa, length } of writable) {
+    bytes.set(memory.at(gpa, length), at);
+    at += length;
+  }
+  return bytes;
 }

@@ -32,6 +32,8 @@ export interface RawImage {
 
 const SECTOR_BYTES = 512;
 const PROBE_BYTES = 4096;
+/** Longer reads always go to the thread pool: copying them would keep everything else waiting. */
+const CACHED_BYTES = 256 * 1024;
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
@@ -58,7 +60,7 @@ export async function openRawImage(
     if (libc === undefined) logger.warn({ path }, 'this system has no file locks for disk images');
     else lockImage(libc, fd, path, readOnly);
     const size = Math.ceil(stat.size / SECTOR_BYTES) * SECTOR_BYTES;
-    const file = new RawFile(fd, path, size, options);
+    const file = new RawFile(fd, path, size, options, libc);
     if (readOnly || libc === undefined) return file;
     return await withHoles(file, fd, size, libc);
   } catch (error) {
@@ -118,11 +120,14 @@ class RawFile implements RawImage {
   readonly id: string;
   readonly #fd: number;
   readonly #path: string;
+  /** Absent once the file system has shown that it can't. */
+  #cached: Libc['readCached'] | undefined;
   #closed: Promise<void> | undefined;
   #flushing: Promise<void> | undefined;
   #nextFlush: Promise<void> | undefined;
 
-  constructor(fd: number, path: string, size: number, options: RawImageOptions) {
+  constructor(fd: number, path: string, size: number, options: RawImageOptions, libc: Libc | undefined) {
+    this.#cached = libc?.readCached;
     this.#fd = fd;
     this.#path = path;
     this.sizeBytes = size;
@@ -131,6 +136,8 @@ class RawFile implements RawImage {
   }
 
   read(offset: number, target: Uint8Array): Promise<void> {
+    const ready = this.#readCached(offset, target);
+    if (ready === target.length) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const step = (done: number): void =>
         read(this.#fd, target, done, target.length - done, offset + done, (error, count) => {
@@ -143,8 +150,16 @@ class RawFile implements RawImage {
           if (count === 0 || done + count === target.length) resolve();
           else step(done + count);
         });
-      step(0);
+      step(ready);
     });
+  }
+
+  /** @returns bytes that were there without waiting. */
+  #readCached(offset: number, target: Uint8Array): number {
+    if (this.#cached === undefined || target.length > CACHED_BYTES || this.#closed !== undefined) return 0;
+    const count = this.#cached(this.#fd, offset, target);
+    if (count < 0) this.#cached = undefined;
+    return Math.max(0, count);
   }
 
   write(offset: number, source: Uint8Array): Promise<void> {
