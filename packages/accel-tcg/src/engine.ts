@@ -62,6 +62,8 @@ interface SoftmmuExports {
   flush_all(env: number): void;
   flush_fetch(env: number): void;
   drop_write_entries(env: number, pa: bigint): void;
+  journal_start(at: number, entries: number): void;
+  journal_position(): number;
 }
 
 /**
@@ -148,18 +150,31 @@ export class Engine {
   /** At a safe point: takes in compiled regions and what others did to code pages. */
   safePoint(): void {
     if (this.options.codeLog.head() !== this.codeLogTail) this.readCodeLog();
+    this.installReady();
+  }
+
+  private installReady(): void {
     const compiler = this.options.compiler;
-    if (compiler !== undefined && compiler.pending > 0) {
-      for (;;) {
-        const compiled = compiler.take();
-        if (compiled === undefined) break;
-        this.install(compiled);
-      }
+    while (compiler !== undefined && compiler.pending > 0) {
+      const compiled = compiler.take();
+      if (compiled === undefined) return;
+      this.install(compiled);
     }
   }
 
   flushTlb(): void {
     this.softmmu.flush_all(this.env);
+  }
+
+  /** Stores log what they overwrite at address `at`, `entries` at most; 0 ends it. Flushes the TLBs. */
+  journal(at: number, entries: number): void {
+    this.softmmu.journal_start(at, entries);
+    this.softmmu.flush_all(this.env);
+  }
+
+  /** Address behind the journal's last entry. */
+  journalPosition(): number {
+    return this.softmmu.journal_position();
   }
 
   /** Drops all translations. */
@@ -287,6 +302,7 @@ export class Engine {
     const page = this.cache.pageAt(record);
     if (compiler === undefined || page === undefined) return;
     compiler.request({ pc: this.pc(), mode: this.mode(), pages: this.visiblePages() });
+    this.installReady();
   }
 
   /** Virtual pages around pc whose mapping the fetch TLB knows: what a region may be made of. */

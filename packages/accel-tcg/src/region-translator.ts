@@ -1,13 +1,19 @@
-import { formRegion, PAGE_SIZE, type FrontEnd } from '@polyvisor/tcg';
+import { emitRegion, formRegion, optimize, PAGE_SIZE, type CodeSource, type FrontEnd } from '@polyvisor/tcg';
 import { hostOfPage, type PhysicalRegion } from './physical-memory.ts';
 import type { CompiledRegion, RegionRequest } from './region-compiler.ts';
+
+/** All bits of a mode word. */
+const WHOLE_MODE = 0xfff;
+/** Regions kept for other vCPUs that warm the same code. */
+const KEPT = 2048;
 
 /** Forms, optimises and compiles regions from guest code in shared memory. */
 export class RegionTranslator {
   private readonly frontEnd: FrontEnd;
-  private readonly memory: WebAssembly.Memory;
+  private readonly bytes: Uint8Array;
   private readonly regions: readonly PhysicalRegion[];
   private readonly counting: boolean;
+  private readonly kept = new Map<string, CompiledRegion>();
 
   constructor(
     frontEnd: FrontEnd,
@@ -16,20 +22,57 @@ export class RegionTranslator {
     options: { readonly counting: boolean },
   ) {
     this.frontEnd = frontEnd;
-    this.memory = memory;
+    this.bytes = new Uint8Array(memory.buffer);
     this.regions = regions;
     this.counting = options.counting;
   }
 
   /** The region at the place, or undefined when none can be made of it. */
-  translate(_request: RegionRequest): CompiledRegion | undefined {
-    void this.frontEnd;
-    void this.memory;
-    void this.regions;
-    void this.counting;
-    void formRegion;
-    void hostOfPage;
-    void PAGE_SIZE;
-    return undefined;
+  translate(request: RegionRequest): CompiledRegion | undefined {
+    const { pc, mode, pages } = request;
+    const key = `${pc}:${mode}:${pages.get(pc >> 12n)}`;
+    const known = this.kept.get(key);
+    if (known !== undefined && this.unchanged(known)) return known;
+
+    // The guest may change its code meanwhile: what was read is what is compared at installation.
+    const copies = new Map<number, Uint8Array>();
+    const source: CodeSource = {
+      page: (virtual) => {
+        const physical = pages.get(virtual);
+        if (physical === undefined) return undefined;
+        let copy = copies.get(physical);
+        if (copy === undefined) {
+          const host = hostOfPage(this.regions, physical);
+          if (host === 0) return undefined;
+          copy = this.bytes.slice(host, host + PAGE_SIZE);
+          copies.set(physical, copy);
+        }
+        return { physical, bytes: copy };
+      },
+    };
+    const region = formRegion(this.frontEnd, source, pc, mode);
+    if (region === undefined) return undefined;
+    optimize(region, { everyBlock: this.counting });
+    const bytes = emitRegion(region, this.frontEnd, { counting: this.counting });
+    const entryPage = pages.get(pc >> 12n) as number;
+    const read = [entryPage, ...[...region.pages.values()].filter((page) => page !== entryPage)];
+    const compiled: CompiledRegion = {
+      pc,
+      mode,
+      modeMask: this.frontEnd.modeMask ?? WHOLE_MODE,
+      pages: read,
+      sources: read.map((page) => ({ page, offset: 0, bytes: copies.get(page) as Uint8Array })),
+      module: new WebAssembly.Module(bytes),
+    };
+    if (this.kept.size >= KEPT) this.kept.clear();
+    this.kept.set(key, compiled);
+    return compiled;
+  }
+
+  private unchanged(region: CompiledRegion): boolean {
+    return region.sources.every(({ page, offset, bytes }) => {
+      const start = hostOfPage(this.regions, page) + offset;
+      return Buffer.compare(Buffer.from(this.bytes.buffer, start, bytes.length), bytes) === 0;
+    });
   }
 }

@@ -1,12 +1,13 @@
 import { createSharedClock, type ClockHandle, type SharedClock } from '@polyvisor/clock';
 import { PolyvisorError, type StateSection, type VcpuExit } from '@polyvisor/contracts';
-import { RISCV, STATE_FIELDS, stateOffset, X } from '@polyvisor/isa-riscv';
+import { F, RISCV, STATE_FIELDS, stateOffset, X } from '@polyvisor/isa-riscv';
 import { ENV, EXIT } from '@polyvisor/tcg';
 import { CONTROL } from './control.ts';
-import { Engine, type EngineOptions, type Functions } from './engine.ts';
+import { Engine, type EngineHost, type EngineOptions, type Functions } from './engine.ts';
+import { Lockstep } from './lockstep.ts';
 import { loadState, saveState } from './riscv-state.ts';
 import type { Signals } from './signals.ts';
-import { VM_WORD, type VmLayout } from './vm-layout.ts';
+import { JOURNAL_BYTES, VM_WORD, type VmLayout } from './vm-layout.ts';
 
 /** What the vCPU asks of its machine; the machine's own type has the same shape. */
 export interface RiscvVcpuHost {
@@ -30,6 +31,8 @@ export interface RiscvVcpuOptions {
   /** Deterministic: the clock is the instruction count. */
   readonly icount: boolean;
   readonly fmaFused: boolean;
+  /** Runs both tiers and compares. */
+  readonly lockstep: boolean;
 }
 
 /** What `environmentCall` may answer. */
@@ -77,6 +80,9 @@ export class RiscvVcpu {
   private readonly isa: IsaExports;
   private comparatorSeen = 0;
   private halted = false;
+  private readonly lockstep: Lockstep | undefined;
+  /** During a lockstep step time stands still: both tiers must see the same. */
+  private frozen = false;
 
   constructor(options: RiscvVcpuOptions, host: RiscvVcpuHost) {
     const { layout, index, engine } = options;
@@ -106,18 +112,26 @@ export class RiscvVcpu {
     }).exports;
     this.isa = isa as unknown as IsaExports;
     this.isa.configure(engine.regionTable, engine.regions.length, engine.flags, engine.flagsBase);
-    this.engine = new Engine(
-      {
-        ...engine,
-        env: this.env,
-        arena: { start: layout.arenas + index * layout.arenaBytes, bytes: layout.arenaBytes },
-      },
-      { frontEnd: RISCV, modules: { isa: isa as unknown as Functions, softfloat: softfloat as unknown as Functions } },
-      {
-        mmioRead: (gpa, width) => this.mmioRead(gpa, width),
-        mmioWrite: (gpa, width, low, high) => this.mmioWrite(gpa, width, low, high),
-      },
-    );
+    const link = { frontEnd: RISCV, modules: { isa: isa as unknown as Functions, softfloat: softfloat as unknown as Functions } };
+    const outside: EngineHost = {
+      mmioRead: (gpa, width) => this.mmioRead(gpa, width),
+      mmioWrite: (gpa, width, low, high) => this.mmioWrite(gpa, width, low, high),
+    };
+    const arenasEach = options.lockstep ? 2 : 1;
+    const makeEngine = (arena: number, from: Omit<EngineOptions, 'env' | 'arena'>): Engine => {
+      const start = layout.arenas + (index * arenasEach + arena) * layout.arenaBytes;
+      return new Engine({ ...from, env: this.env, arena: { start, bytes: layout.arenaBytes } }, link, outside);
+    };
+    this.engine = makeEngine(0, engine);
+    if (options.lockstep) {
+      const { compiler: _none, ...plain } = engine;
+      this.lockstep = new Lockstep(
+        memory,
+        { translator: this.engine, interpreter: makeEngine(1, plain) },
+        { at: layout.journals + index * JOURNAL_BYTES, bytes: JOURNAL_BYTES },
+        { fields: comparedFields() },
+      );
+    }
     late.engine = this.engine;
     this.reset();
   }
@@ -140,7 +154,7 @@ export class RiscvVcpu {
     // A flush takes only what was used: an unused TLB holds zeros, which would match address 0.
     this.words[(this.env + ENV.tlbUsed) >>> 2] = -1;
     this.isa.refresh(this.env);
-    this.engine.flushCode();
+    (this.lockstep ?? this.engine).flushCode();
     this.armTimer();
   }
 
@@ -231,14 +245,26 @@ export class RiscvVcpu {
       if (this.halted) return 'halted';
       this.updateTicks();
       this.isa.poll(env);
-      this.engine.setBudget(this.quantum());
-      const code = this.engine.run();
+      const code = this.step();
       if (code === EXIT.wait || code === EXIT.host) {
         const exit = code === EXIT.wait ? this.wait() : this.serveHost();
         if (exit !== undefined) return exit;
       } else if (code !== EXIT.budget && code !== EXIT.unwind && code !== EXIT.next) {
         throw new PolyvisorError('internal', { what: 'vCPU left translated code', which: `code ${code}` });
       }
+    }
+  }
+
+  private step(): number {
+    if (this.lockstep === undefined) {
+      this.engine.setBudget(this.quantum());
+      return this.engine.run();
+    }
+    this.frozen = true;
+    try {
+      return this.lockstep.run(this.quantum());
+    } finally {
+      this.frozen = false;
     }
   }
 
@@ -322,6 +348,7 @@ export class RiscvVcpu {
   // --- time
 
   private updateTicks(): void {
+    if (this.frozen) return;
     if (this.options.icount) this.clock.publish(this.engine.instructionCount() * NS_PER_INSTRUCTION + this.idleNs);
     const ticks = Math.floor(this.clock.nowNs() / this.options.nsPerTick);
     const at = (this.env + ENV.ticks) >>> 2;
@@ -371,6 +398,11 @@ export class RiscvVcpu {
   // --- devices
 
   private mmioRead(gpa: number, width: number): number {
+    if (this.lockstep !== undefined) return this.lockstep.access(`read ${gpa} ${width}`, () => this.performRead(gpa, width));
+    return this.performRead(gpa, width);
+  }
+
+  private performRead(gpa: number, width: number): number {
     if (this.options.icount) this.updateTicks();
     const low = this.host.mmioRead(gpa, width);
     const at = (this.env + ENV.mmioValue) >>> 2;
@@ -380,6 +412,14 @@ export class RiscvVcpu {
   }
 
   private mmioWrite(gpa: number, width: number, low: number, high: number): number {
+    if (this.lockstep !== undefined) {
+      const key = `write ${gpa} ${width} ${low} ${high}`;
+      return this.lockstep.access(key, () => this.performWrite(gpa, width, low, high));
+    }
+    return this.performWrite(gpa, width, low, high);
+  }
+
+  private performWrite(gpa: number, width: number, low: number, high: number): number {
     if (this.options.icount) this.updateTicks();
     this.host.mmioWrite(gpa, width, low >>> 0, high >>> 0);
     return this.host.fault ? 1 : 0;
@@ -427,4 +467,29 @@ export class RiscvVcpu {
   private fenceI(): void {
     this.engine.readCodeLog();
   }
+}
+
+/** Everything that a guest can see of a hart. */
+function comparedFields(): { name: string; offset: number; width: 1 | 4 | 8 }[] {
+  const files = [X, F].flatMap((file) =>
+    Array.from({ length: file.count }, (_, i) => ({
+      name: `${file.name}${i}`,
+      offset: file.offset + i * file.stride,
+      width: 8 as const,
+    })),
+  );
+  const state = STATE_FIELDS.flatMap((field) =>
+    Array.from({ length: field.count }, (_, i) => ({
+      name: field.count === 1 ? field.name : `${field.name}[${i}]`,
+      offset: field.offset + i * field.width,
+      width: field.width,
+    })),
+  );
+  return [
+    { name: 'pc', offset: ENV.pc, width: 8 },
+    { name: 'mode', offset: ENV.mode, width: 4 },
+    { name: 'fflags', offset: ENV.fpFlags, width: 4 },
+    ...files,
+    ...state.filter((field) => field.name !== 'interruptPending'),
+  ];
 }

@@ -67,6 +67,8 @@ const EXTENSIONS = [
   'zba', 'zbb', 'zbs', 'sstc', 'svadu', 'svinval', 'svnapot', 'svpbmt',
 ] as const; // prettier-ignore
 
+const COMPILES = { auto: 'hot', interpreter: 'never', translator: 'eager', lockstep: 'eager' } as const;
+
 let nextVm = 0;
 
 /** The accelerator that translates guest code. */
@@ -76,7 +78,7 @@ export function createTcg(options: TcgOptions = {}): Accelerator & { createVm(co
 
 function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOptions): TcgVm {
   const guestBytes = config.regions.reduce((sum, region) => sum + region.size, 0);
-  const layout = layOutVm(config.vcpus, guestBytes);
+  const layout = layOutVm(config.vcpus, guestBytes, tier === 'lockstep');
   const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
   const words = new Int32Array(memory.buffer);
   const doubles = new Float64Array(memory.buffer);
@@ -93,8 +95,8 @@ function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOpt
   }
 
   const id = `polyvisor-tcg-${process.pid}-${nextVm++}`;
-  const compiles = tier !== 'interpreter';
-  const channels = compiles ? Array.from({ length: config.vcpus }, (_, i) => `${id}-${i}`) : [];
+  const remote = tier === 'auto';
+  const channels = remote ? Array.from({ length: config.vcpus }, (_, i) => `${id}-${i}`) : [];
   const handle: TcgHandle = {
     memory,
     layout,
@@ -106,7 +108,7 @@ function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOpt
     icount,
     fmaFused: false,
     channels,
-    modules: compileModules({ exact: icount, counting: compiles }),
+    modules: compileModules({ exact: icount || tier === 'lockstep', compiles: COMPILES[tier] }),
   };
 
   const workers: Worker[] = [];
@@ -115,7 +117,7 @@ function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOpt
     worker.unref();
     workers.push(worker);
   };
-  if (compiles) start(new URL('./compile-worker.ts', import.meta.url), { memory, regions, channels, options: { counting: icount } });
+  if (remote) start(new URL('./compile-worker.ts', import.meta.url), { memory, regions, channels, options: { counting: icount } });
   if (!icount) start(new URL('./timer-worker.ts', import.meta.url), { memory, layout, vcpus: config.vcpus, clock: config.clock });
 
   const signals = openSignals(words, layout);

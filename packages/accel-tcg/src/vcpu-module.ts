@@ -1,5 +1,5 @@
 import { openCodeLog } from './code-log.ts';
-import { RemoteCompiler } from './region-compiler.ts';
+import { RemoteCompiler, type RegionCompiler } from './region-compiler.ts';
 import { RiscvVcpu, type RiscvVcpuHost } from './riscv-vcpu.ts';
 import { openSignals as open, type Signals } from './signals.ts';
 import type { TcgHandle } from './tcg.ts';
@@ -10,11 +10,11 @@ import type { TcgHandle } from './tcg.ts';
  */
 
 /** Opens a vCPU on this thread. */
-export function openVcpu(handle: unknown, index: number, host: RiscvVcpuHost): RiscvVcpu {
+export async function openVcpu(handle: unknown, index: number, host: RiscvVcpuHost): Promise<RiscvVcpu> {
   const tcg = handle as TcgHandle;
   const { memory, layout, regions, modules } = tcg;
   const words = new Int32Array(memory.buffer);
-  const channel = tcg.channels[index];
+  const compiler = await openCompiler(tcg, index);
   return new RiscvVcpu(
     {
       index,
@@ -29,7 +29,7 @@ export function openVcpu(handle: unknown, index: number, host: RiscvVcpuHost): R
         interpreter: modules.interpreter,
         codeLog: openCodeLog(words, layout.codeLog),
         vcpus: tcg.vcpus,
-        ...(channel === undefined ? {} : { compiler: new RemoteCompiler(channel) }),
+        ...(compiler === undefined ? {} : { compiler }),
       },
       isa: modules.isa,
       softfloat: modules.softfloat,
@@ -38,9 +38,24 @@ export function openVcpu(handle: unknown, index: number, host: RiscvVcpuHost): R
       signals: open(words, layout),
       icount: tcg.icount,
       fmaFused: tcg.fmaFused,
+      lockstep: tcg.tier === 'lockstep',
     },
     host,
   );
+}
+
+async function openCompiler(tcg: TcgHandle, index: number): Promise<RegionCompiler | undefined> {
+  const channel = tcg.channels[index];
+  if (channel !== undefined) return new RemoteCompiler(channel);
+  if (tcg.tier === 'interpreter') return undefined;
+  // Only here does the vCPU thread need the translator proper.
+  const [{ LocalCompiler }, { RegionTranslator }, { RISCV }] = await Promise.all([
+    import('./local-compiler.ts'),
+    import('./region-translator.ts'),
+    import('@polyvisor/isa-riscv'),
+  ]);
+  const counting = tcg.icount || tcg.tier === 'lockstep';
+  return new LocalCompiler(new RegionTranslator(RISCV, tcg.memory, tcg.regions, { counting }));
 }
 
 /** Interrupt inputs of all harts, on a vCPU thread. */

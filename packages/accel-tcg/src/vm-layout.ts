@@ -18,6 +18,8 @@ export interface VmLayout {
   /** Record arenas, `arenaBytes` for each vCPU. */
   readonly arenas: number;
   readonly arenaBytes: number;
+  /** Journals of stores, for lockstep: `JOURNAL_BYTES` for each vCPU; 0 bytes otherwise. */
+  readonly journals: number;
   /** First byte of guest memory, 64 KiB aligned. */
   readonly ram: number;
   /** Wasm pages of the whole. */
@@ -35,6 +37,9 @@ export const VM_WORD = {
 /** Bytes of predecoded code that one vCPU may hold: some 1 800 pages of RISC-V code. Beyond it, all is dropped. */
 export const ARENA_BYTES = 64 << 20;
 
+/** Bytes of one vCPU's journal. */
+export const JOURNAL_BYTES = 1 << 20;
+
 /** Entries of the code log; a reader that is further behind drops everything. */
 export const CODE_LOG_ENTRIES = 4096;
 
@@ -47,7 +52,7 @@ const alignUp = (n: number, to: number): number => Math.ceil(n / to) * to;
  * Lays out the memory of a VM with `vcpus` CPUs and `guestBytes` of RAM and ROM.
  * @throws RangeError when a 32-bit memory can't hold it.
  */
-export function layOutVm(vcpus: number, guestBytes: number): VmLayout {
+export function layOutVm(vcpus: number, guestBytes: number, lockstep = false): VmLayout {
   const regionTable = WASM_PAGE;
   const words = regionTable + 0x400;
   const counters = words + 0x200;
@@ -56,7 +61,9 @@ export function layOutVm(vcpus: number, guestBytes: number): VmLayout {
   const flags = vcpuBlocks + vcpus * ENV.size;
   const flagsBytes = Math.ceil(guestBytes / PAGE_SIZE);
   const arenas = alignUp(flags + flagsBytes, WASM_PAGE);
-  const ram = arenas + vcpus * ARENA_BYTES;
+  // In lockstep each vCPU has two engines.
+  const journals = arenas + vcpus * ARENA_BYTES * (lockstep ? 2 : 1);
+  const ram = journals + (lockstep ? vcpus * JOURNAL_BYTES : 0);
   const wasmPages = Math.ceil((ram + guestBytes) / WASM_PAGE);
   if (wasmPages > MAX_WASM_PAGES) {
     throw new RangeError(`guest memory of ${guestBytes} bytes with ${vcpus} vCPUs exceeds a 32-bit wasm memory`);
@@ -71,6 +78,7 @@ export function layOutVm(vcpus: number, guestBytes: number): VmLayout {
     flagsBytes,
     arenas,
     arenaBytes: ARENA_BYTES,
+    journals,
     ram,
     wasmPages,
   };

@@ -2,7 +2,7 @@ import type { FrontEnd } from '@polyvisor/tcg';
 import { decode } from './decode/decoder.ts';
 import { ALL_HELPERS } from './helpers.ts';
 import { ILLEGAL, INSTRUCTIONS } from './instructions.ts';
-import { mmuIndex } from './mode.ts';
+import { MODE, mmuIndex } from './mode.ts';
 import { F, X } from './state.ts';
 
 /** RV64GC with Zba, Zbb, Zbs, Zicbom, Zicboz, Svinval and M, S, U modes. */
@@ -19,4 +19,6 @@ export const RISCV: FrontEnd = {
   decode,
   mmuIndex,
   decodeMode: () => 0,
+  // Translations look at the floating-point state when they run.
+  modeMask: MODE.privilegeMask | (MODE.mmuMask << MODE.mmuShift),
 };

@@ -16,7 +16,7 @@ import {
   TLB_READ,
   TLB_WRITE,
 } from './env.gen';
-import { FLAG_CODE, flagsOf, host_address, loadWidth, markDirty, read_physical, storeWidth, write_physical, wroteWatched } from './physical';
+import { FLAG_CODE, flagsOf, host_address, journaling, journalStore, loadWidth, markDirty, read_physical, storeWidth, write_physical, wroteWatched } from './physical';
 import { entryOf, fetchEntryOf, fill, fillFetch } from './tlb';
 
 const READ: i32 = 0;
@@ -66,7 +66,7 @@ function resolve(env: i32, va: u64, width: i32, access: i32): bool {
   if (cacheable) {
     const ram = host_address(resolvedGpa, width, 0) != 0;
     // DIRTY alone is no reason to look at each store.
-    fill(env, va, resolvedHost, ram && (load<u8>(flags) & 5) == 0);
+    fill(env, va, resolvedHost, ram && (load<u8>(flags) & 5) == 0 && !journaling());
   }
   return true;
 }
@@ -142,6 +142,7 @@ function storeBytes(env: i32, va: u64, width: i32, value: u64): void {
   if (resolvedHost != 0) {
     const host = resolvedHost;
     const watched = resolvedWatched;
+    journalStore(host, width);
     storeWidth(host, width, value);
     if (watched) wroteWatched(env, host, width);
     return;
@@ -221,6 +222,7 @@ export function rmw(env: i32, va: u64, value: u64, desc: i32): u64 {
   const host = resolveAtomic(env, va, width);
   if (host == 0) return 0;
   const watched = resolvedWatched;
+  journalStore(host, width);
   const op = (desc >> 8) & 15;
   const mask: u64 = width == 8 ? ~(<u64>0) : ((<u64>1) << <u64>(width << 3)) - 1;
   const big = (desc & 8) != 0;
@@ -243,6 +245,7 @@ export function cas(env: i32, va: u64, expected: u64, replacement: u64, desc: i3
   const watched = resolvedWatched;
   const mask: u64 = width == 8 ? ~(<u64>0) : ((<u64>1) << <u64>(width << 3)) - 1;
   let old: u64;
+  journalStore(host, width);
   if ((desc & 8) != 0) {
     old = swap(cmpxchg(host, width, swap(expected & mask, width), swap(replacement & mask, width)), width);
   } else {

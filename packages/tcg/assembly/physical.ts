@@ -31,6 +31,36 @@ export function configure(regions: i32, count: i32, flags: i32, base: i32): void
   flagsBase = <u32>base;
 }
 
+// Where stores are logged for lockstep runs: 16 bytes each (u32 address, u32 width, u64 old bytes); 0: nowhere.
+let journalAt: i32 = 0;
+let journalEnd: i32 = 0;
+
+/** From now on stores log what they overwrite at `at` (at most `entries`); 0 ends it. The TLBs must be flushed by the caller. */
+export function journal_start(at: i32, entries: i32): void {
+  journalAt = at;
+  journalEnd = at + (entries << 4);
+}
+
+/** Address behind the last entry; equal to the end given by `entries` when some may be missing. */
+export function journal_position(): i32 {
+  return journalAt;
+}
+
+// @ts-ignore: decorator
+@inline
+export function journaling(): bool {
+  return journalAt != 0;
+}
+
+/** Logs the bytes that a store is about to overwrite. */
+export function journalStore(host: i32, width: i32): void {
+  if (journalAt == 0 || journalAt >= journalEnd) return;
+  store<i32>(journalAt, host);
+  store<i32>(journalAt, width, 4);
+  store<u64>(journalAt, loadWidth(host, width), 8);
+  journalAt += 16;
+}
+
 /** Address in linear memory of `width` bytes at `gpa`, or 0 when they are not all RAM (or ROM, when `rom`). */
 export function host_address(gpa: u64, width: i32, rom: i32): i32 {
   for (let i = 0; i < regionCount; i++) {
@@ -86,6 +116,7 @@ export function read_physical(env: i32, gpa: u64, width: i32): i32 {
 export function write_physical(env: i32, gpa: u64, width: i32, value: u64): i32 {
   const host = host_address(gpa, width, 0);
   if (host != 0) {
+    journalStore(host, width);
     storeWidth(host, width, value);
     if (load<u8>(flagsOf(host)) != 0) wroteWatched(env, host, width);
     return 0;

@@ -73,4 +73,6 @@ export interface FrontEnd {
    * Absent: all of it. Regions are always made for one whole mode word, save bits outside {@link modeMask}.
    */
   decodeMode?(mode: number): number;
+  /** Bits of the mode word that translations depend on: a region serves every mode that agrees in them. Absent: all. */
+  readonly modeMask?: number;
 }

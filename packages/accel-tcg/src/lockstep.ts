@@ -1,0 +1,247 @@
+import { PolyvisorError } from '@polyvisor/contracts';
+import { ENV, EXIT } from '@polyvisor/tcg';
+import { CONTROL } from './control.ts';
+import type { Engine } from './engine.ts';
+
+/** A range of the vCPU block that both tiers must agree on, by name for the report. */
+export interface ComparedField {
+  readonly name: string;
+  /** Byte offset in the vCPU block. */
+  readonly offset: number;
+  readonly width: 1 | 4 | 8;
+}
+
+/** What the guest CPU tells the comparison. */
+export interface LockstepGuest {
+  readonly fields: readonly ComparedField[];
+}
+
+/** One access to the outside during a step: done once, replayed after. */
+interface OutsideAccess {
+  readonly key: string;
+  readonly answer: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Instructions in one step at most. */
+const STEP = 2000;
+const ENTRY = 16;
+
+/**
+ * Runs both tiers over the same instructions and compares registers and memory: first the translator's engine,
+ * whose stores are journaled; then everything is put back and the interpreter's engine does the same.
+ * Accesses to devices and clocks happen in the first run only, their results are replayed in the second.
+ */
+export class Lockstep {
+  private readonly translator: Engine;
+  private readonly interpreter: Engine;
+  private readonly journal: { readonly at: number; readonly bytes: number };
+  private readonly fields: readonly ComparedField[];
+  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
+  private readonly env: number;
+  private readonly before: Uint8Array;
+  private readonly outside: OutsideAccess[] = [];
+  private replayAt = -1;
+  /** Steps and instructions compared. */
+  readonly counts = { steps: 0, instructions: 0 };
+
+  constructor(
+    memory: WebAssembly.Memory,
+    engines: { readonly translator: Engine; readonly interpreter: Engine },
+    journal: { readonly at: number; readonly bytes: number },
+    guest: LockstepGuest,
+  ) {
+    this.translator = engines.translator;
+    this.interpreter = engines.interpreter;
+    this.journal = journal;
+    this.fields = guest.fields;
+    this.bytes = new Uint8Array(memory.buffer);
+    this.view = new DataView(memory.buffer);
+    this.env = engines.translator.env;
+    this.before = new Uint8Array(ENV.tlb);
+  }
+
+  /** Drops all translations of both engines. */
+  flushCode(): void {
+    this.translator.flushCode();
+    this.interpreter.flushCode();
+  }
+
+  /** Something outside the vCPU: done and remembered, or in the second run taken from memory. */
+  access(key: string, perform: () => number): number {
+    const value = (this.env + ENV.mmioValue) >>> 0;
+    if (this.replayAt < 0) {
+      const answer = perform();
+      const low = this.view.getInt32(value, true);
+      const high = this.view.getInt32(value + 4, true);
+      this.outside.push({ key, answer, low, high });
+      return answer;
+    }
+    const access = this.outside[this.replayAt++];
+    if (access?.key !== key) {
+      throw new PolyvisorError('internal', {
+        what: 'tiers differ in an access to the outside',
+        which: `pc 0x${this.pc().toString(16)}`,
+        limit: `translator: ${access?.key ?? 'none'}, interpreter: ${key}`,
+      });
+    }
+    this.view.setInt32(value, access.low, true);
+    this.view.setInt32(value + 4, access.high, true);
+    return access.answer;
+  }
+
+  /**
+   * One step. Returns the exit code as an engine's `run` would.
+   * @throws PolyvisorError internal at the first difference, with the instruction after which it shows.
+   */
+  run(budget: number): number {
+    this.before.set(this.bytes.subarray(this.env, this.env + ENV.tlb));
+    this.outside.length = 0;
+    const steps = Math.min(budget, STEP);
+    const first = this.runTranslator(steps);
+    const after = this.fieldValues();
+    const stores = this.undoStores();
+    const difference = this.compare(first.executed, first.code, after, stores);
+    if (difference !== undefined) throw this.explain(first.executed, difference);
+    this.counts.steps++;
+    this.counts.instructions += first.executed;
+    return first.code;
+  }
+
+  private pc(): bigint {
+    return this.view.getBigUint64(this.env + ENV.pc, true);
+  }
+
+  private runTranslator(steps: number): { code: number; executed: number } {
+    this.translator.journal(this.journal.at, this.journal.bytes / ENTRY);
+    this.translator.setBudget(steps);
+    const code = this.translator.run();
+    return { code, executed: steps - this.view.getInt32(this.env + ENV.budget, true) };
+  }
+
+  /** Repeats the step on the interpreter and compares; leaves the interpreter's state in place. */
+  private compare(
+    executed: number,
+    code: number,
+    after: readonly bigint[],
+    stores: ReadonlyMap<number, number>,
+  ): string | undefined {
+    this.restore();
+    this.replayAt = 0;
+    this.interpreter.journal(this.journal.at, this.journal.bytes / ENTRY);
+    this.interpreter.setBudget(executed);
+    const second = executed === 0 ? code : this.interpreter.run();
+    this.replayAt = -1;
+    const differences = this.fields.flatMap((field, i) => {
+      const value = this.fieldValue(field);
+      return value === after[i]
+        ? []
+        : [`${field.name}: translator 0x${after[i]?.toString(16)}, interpreter 0x${value.toString(16)}`];
+    });
+    if (second !== code && !(second === EXIT.budget || code === EXIT.budget || code === EXIT.unwind)) {
+      differences.push(`exit: translator ${code}, interpreter ${second}`);
+    }
+    const own = new Set<number>();
+    this.eachStore(this.interpreter, (host, width) => {
+      for (let i = 0; i < width; i++) own.add(host + i);
+    });
+    for (const [host, byte] of stores) {
+      own.delete(host);
+      if (this.bytes[host] !== byte) {
+        differences.push(`memory at ${host.toString(16)}: translator ${byte}, interpreter ${this.bytes[host]}`);
+        break;
+      }
+    }
+    if (own.size > 0) differences.push(`the interpreter alone stored to ${[...own][0]?.toString(16)}`);
+    return differences.length === 0 ? undefined : differences.slice(0, 6).join('; ');
+  }
+
+  /** Takes the step's stores back; returns what they had left, by address. */
+  private undoStores(): Map<number, number> {
+    const left = new Map<number, number>();
+    const entries: { host: number; width: number; old: bigint }[] = [];
+    this.eachStore(this.translator, (host, width, old) => {
+      for (let i = 0; i < width; i++) left.set(host + i, this.bytes[host + i] as number);
+      entries.push({ host, width, old });
+    });
+    this.putBack(entries);
+    return left;
+  }
+
+  private eachStore(engine: Engine, visit: (host: number, width: number, old: bigint) => void): void {
+    const end = engine.journalPosition() >>> 0;
+    for (let at = this.journal.at; at < end; at += ENTRY) {
+      visit(this.view.getUint32(at, true), this.view.getUint32(at + 4, true), this.view.getBigUint64(at + 8, true));
+    }
+  }
+
+  /** Everything of the vCPU block as before the step, but for what other threads write. */
+  private restore(): void {
+    const keep: [number, number][] = [
+      [ENV.exitRequest, 4],
+      [ENV.wake, 8],
+      [CONTROL.kick, 0x40],
+    ];
+    const saved = keep.map(([offset, size]) => this.bytes.slice(this.env + offset, this.env + offset + size));
+    this.bytes.set(this.before, this.env);
+    keep.forEach(([offset], i) => this.bytes.set(saved[i] as Uint8Array, this.env + offset));
+    // The TLBs hold more than they did then, and record arrays of the other engine: the next flush takes all.
+    this.view.setInt32(this.env + ENV.tlbUsed, -1, true);
+  }
+
+  private fieldValue({ offset, width }: ComparedField): bigint {
+    const at = this.env + offset;
+    if (width === 8) return this.view.getBigUint64(at, true);
+    return BigInt(width === 4 ? this.view.getUint32(at, true) : this.view.getUint8(at));
+  }
+
+  private fieldValues(): bigint[] {
+    return this.fields.map((field) => this.fieldValue(field));
+  }
+
+  /** Finds the shortest run that shows a difference: its last instruction is the one to look at. */
+  private explain(executed: number, difference: string): PolyvisorError {
+    let good = 0;
+    let bad = executed;
+    let shown = difference;
+    let place = 0n;
+    while (bad - good > 1) {
+      const middle = (good + bad) >> 1;
+      this.takeBack();
+      this.replayAt = 0;
+      const first = this.runTranslator(middle);
+      this.replayAt = -1;
+      const after = this.fieldValues();
+      const stores = this.undoStores();
+      const found = this.compare(first.executed, first.code, after, stores);
+      if (found === undefined) {
+        good = middle;
+        place = this.pc();
+      } else {
+        bad = middle;
+        shown = found;
+      }
+    }
+    return new PolyvisorError('internal', {
+      what: 'tiers differ',
+      which: `after ${bad} instructions from pc 0x${new DataView(this.before.buffer).getBigUint64(ENV.pc, true).toString(16)}`,
+      limit: `they agree up to pc 0x${place.toString(16)}; ${shown}`,
+    });
+  }
+
+  /** Undoes the interpreter's run, so that the step can be taken again. */
+  private takeBack(): void {
+    const entries: { host: number; width: number; old: bigint }[] = [];
+    this.eachStore(this.interpreter, (host, width, old) => entries.push({ host, width, old }));
+    this.putBack(entries);
+    this.restore();
+  }
+
+  private putBack(entries: { host: number; width: number; old: bigint }[]): void {
+    for (const { host, width, old } of entries.reverse()) {
+      for (let i = 0; i < width; i++) this.bytes[host + i] = Number((old >> BigInt(8 * i)) & 0xffn);
+    }
+  }
+}
