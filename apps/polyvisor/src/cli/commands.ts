@@ -25,7 +25,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       '  Ctrl-A s  show figures        Ctrl-A h  show this list  Ctrl-A a  send Ctrl-A itself',
       'Without a terminal the console goes to standard output and standard input to the guest;',
       'the end of standard input does not end the machine.',
-      'A host port forward without address listens on 127.0.0.1. Ways to write a comma in a path: two commas.',
+      'A host port forward without address listens on 127.0.0.1. Two commas stand for one in a path.',
     ],
     examples: [
       'polyvisor run',
@@ -48,7 +48,8 @@ export const COMMANDS: readonly CommandSpec[] = [
       FORMAT,
     ],
     notes: [
-      'Names: debian:SUITE/riscv64 (kernel, firmware, BusyBox) and opensbi:SUITE/riscv64 (firmware only), SUITE being trixie, forky or sid.',
+      'Names: debian:SUITE/riscv64 (kernel, firmware, BusyBox) and opensbi:SUITE/riscv64 (firmware only),',
+      'SUITE being trixie, forky or sid.',
     ],
     examples: ['polyvisor image pull', 'polyvisor image pull debian:trixie/riscv64 --format json'],
     load: async () => (await import('../commands/image-pull.ts')).imagePull,

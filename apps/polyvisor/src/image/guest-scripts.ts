@@ -43,6 +43,11 @@ if [ -n "$root" ]; then
   while [ ! -b "$device" ] && [ $tries -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
   [ "$rootfstype" = auto ] && rootfstype=ext4
   if mount -t "$rootfstype" -o "$mode$rootflags" "$device" /newroot && [ -x "/newroot$init" -o -L "/newroot$init" ]; then
+    # The system on the disk need not have this kernel's modules.
+    modules=/newroot/lib/modules
+    if [ -d $modules ] && [ ! -d "$modules/$(uname -r)" ]; then
+      mount -t tmpfs modules $modules && cp -a /lib/modules/. $modules
+    fi
     umount /tmp /dev/pts
     for folder in run sys proc dev; do mount -o move "/$folder" "/newroot/$folder"; done
     exec switch_root /newroot "$init"

@@ -34,7 +34,9 @@ function begin(given: GivenSettings = {}) {
       stats: true,
     },
   );
-  const output = () => (stdout.read() as Buffer | null)?.toString() ?? '';
+  let shown = '';
+  stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+  const output = () => shown;
   return { stdin, output, lines, status, machine: () => machine! };
 }
 
@@ -48,6 +50,7 @@ describe('without a terminal', () => {
     expect(run.machine().calls).toEqual(['start']);
     run.machine().end({ kind: 'power-off', status: 0 });
     expect(await run.status).toBe(0);
+    await sleep(5);
     expect(run.output()).toBe('hello\r\nxyz');
     expect(run.machine().calls.at(-1)).toBe('close');
     expect(run.lines).toContain('instructions 42');
@@ -91,6 +94,7 @@ test('virtio console: the terminal is port 0, the serial port goes to the log', 
   run.machine().config.serial.write(new TextEncoder().encode('early'));
   run.machine().end({ kind: 'power-off', status: 0 });
   expect(await run.status).toBe(0);
+  await sleep(5);
   expect(run.output()).toBe('hello\r\n');
   expect(readFileSync(join(folder, 'log'), 'utf8')).toBe('early');
   rmSync(folder, { recursive: true });
