@@ -1,6 +1,5 @@
 import type { StateSection } from '@polyvisor/contracts';
-import { PolyvisorError } from '@polyvisor/contracts';
-import type { StateSchema } from '@polyvisor/proto';
+import { loadSection, saveSection } from '@polyvisor/proto';
 import { aclintState } from '@polyvisor/proto/state/aclint';
 import { plicState } from '@polyvisor/proto/state/plic';
 import type { Aclint } from './aclint/aclint.ts';
@@ -12,35 +11,24 @@ import type { Plic } from './plic/plic.ts';
 
 /** Call while nothing runs. */
 export function savePlic(plic: Plic): StateSection {
-  return section(plicState, plic.capture());
+  return saveSection(plicState, plic.capture());
 }
 
 /** @throws PolyvisorError `corrupt` or `unsupported`; the controller is then as after reset or untouched. */
 export function loadPlic(plic: Plic, saved: StateSection): void {
-  plic.restore(decode(plicState, saved));
+  const state = plicState.create();
+  loadSection(plicState, state, saved);
+  plic.restore(state);
 }
 
 /** Call while nothing runs. */
 export function saveAclint(aclint: Aclint): StateSection {
-  return section(aclintState, aclint.capture());
+  return saveSection(aclintState, aclint.capture());
 }
 
 /** @throws PolyvisorError `corrupt` or `unsupported`; the controller is then as after reset or untouched. */
 export function loadAclint(aclint: Aclint, saved: StateSection): void {
-  aclint.restore(decode(aclintState, saved));
-}
-
-function section<T extends object>(schema: StateSchema<T>, state: T): StateSection {
-  return { type: schema.name, version: schema.version, bytes: schema.encode(state) };
-}
-
-function decode<T extends object>(schema: StateSchema<T>, saved: StateSection): T {
-  if (saved.type !== schema.name) {
-    throw new PolyvisorError('corrupt', {
-      what: 'saved state is of another device',
-      which: saved.type,
-      limit: `${schema.name} expected`,
-    });
-  }
-  return schema.decode(saved.bytes);
+  const state = aclintState.create();
+  loadSection(aclintState, state, saved);
+  aclint.restore(state);
 }

@@ -12,18 +12,36 @@ const INITRD_DISTANCE = 128 * MIB;
 const FDT_CEILING = 3072 * MIB;
 const FDT_ALIGNMENT = 2 * MIB;
 
+/** Memory that something else will overwrite before the kernel looks at its initrd. */
+export interface AvoidedRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
  * Places an initrd: half of RAM behind the kernel's start (at most 128 MiB) as QEMU does, or right behind the
- * kernel where that is too far up.
+ * kernel where that is too far up; in either case clear of `avoid`.
  * @throws PolyvisorError `limit` when RAM is too small.
  */
-export function placeInitrd(file: ImageFile, kernel: PlacedImage, ram: RamRange): LoadPiece {
+export function placeInitrd(
+  file: ImageFile,
+  kernel: PlacedImage,
+  ram: RamRange,
+  avoid?: AvoidedRange,
+): LoadPiece {
   const ramEnd = ram.base + ram.size;
   const behind = alignUp(kernel.end, PAGE);
   const preferred = kernel.start + alignDown(Math.min(ram.size / 2, INITRD_DISTANCE), PAGE);
-  const gpa = [Math.max(preferred, behind), behind].find(
-    (start) => start + file.size <= ramEnd - FDT_ALIGNMENT,
-  );
+  const fits = (start: number): boolean => {
+    const end = start + file.size;
+    return end <= ramEnd - FDT_ALIGNMENT && (avoid === undefined || end <= avoid.start || start >= avoid.end);
+  };
+  const starts = [
+    Math.max(preferred, behind),
+    behind,
+    ...(avoid === undefined ? [] : [Math.max(avoid.end, behind)]),
+  ];
+  const gpa = starts.find(fits);
   if (gpa !== undefined) return wholeFile('initrd', file, gpa);
   throw new PolyvisorError('limit', {
     what: 'no room for initrd',

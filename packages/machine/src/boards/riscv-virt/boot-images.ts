@@ -19,6 +19,9 @@ export interface BootImages {
   close(): void;
 }
 
+/** OpenSBI's fw_jump copies the device tree here, whatever lies there. Source: OpenSBI, FW_JUMP_FDT_OFFSET of `generic`. */
+const FW_JUMP_FDT = { start: RAM_BASE + 0x220_0000, end: RAM_BASE + 0x240_0000 } as const;
+
 type BootConfig = Pick<MachineConfig, 'firmware' | 'kernel' | 'initrd' | 'memory'>;
 
 /** Firmware's own memory, below the kernel, where it is built in: kernels expect to lie 2 MiB up. */
@@ -71,7 +74,8 @@ function place(
   if (kernel === undefined) {
     throw new PolyvisorError('invalid-argument', { what: 'an initrd needs a kernel', which: config.initrd });
   }
-  const initrd = placeInitrd(open('initrd', config.initrd), kernel, ram);
+  const avoid = firmware === undefined ? undefined : FW_JUMP_FDT;
+  const initrd = placeInitrd(open('initrd', config.initrd), kernel, ram, avoid);
   const pieces = [...executables, initrd];
   checkPieces(pieces, ram);
   return { ...placed, pieces, initrd: { start: initrd.gpa, end: initrd.gpa + initrd.memorySize } };

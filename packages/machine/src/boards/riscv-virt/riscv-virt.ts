@@ -8,7 +8,7 @@ import { createGuestMemory } from '@polyvisor/guest-memory';
 import type { BackedGuestMemory } from '@polyvisor/guest-memory';
 import { aclintWords, createAclint, createPlic, plicWords } from '@polyvisor/irqchip';
 import type { Aclint, Plic } from '@polyvisor/irqchip';
-import type { MachineAccelerator, MachineVm } from '../../accelerated.ts';
+import type { MachineAccelerator, MachineVm, MachineVmConfig } from '../../accelerated.ts';
 import { createMmioBus } from '../../bus/mmio-bus.ts';
 import type { MmioBus } from '../../bus/mmio-bus.ts';
 import { describeWindows } from '../../bus/remote-window.ts';
@@ -69,7 +69,7 @@ export async function createRiscvVirt(
     const clockHandle = createClockHandle(config.accel.icount ? 'icount' : 'wall');
     const clock = createSharedClock(clockHandle);
     cleanups.push(() => clock.close());
-    const vm = accelerator.createVm({
+    const vm = createVm(accelerator, {
       vcpus: config.cpus,
       regions: [
         { gpa: RAM_BASE, size: config.memory, readOnly: false },
@@ -150,6 +150,23 @@ export async function createRiscvVirt(
   } catch (error) {
     await runAll(cleanups);
     throw error;
+  }
+}
+
+/** @throws PolyvisorError `limit` when the host has no address space or memory for the guest's. */
+function createVm(accelerator: MachineAccelerator, config: MachineVmConfig): MachineVm {
+  try {
+    return accelerator.createVm(config);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const bytes = config.regions.reduce((sum, region) => sum + region.size, 0);
+    throw new PolyvisorError('limit', {
+      what: "can't get memory for the guest",
+      which: `${Math.ceil(bytes / 0x10_0000)} MiB`,
+      limit: cause.message,
+      hint: 'give the machine less',
+      cause,
+    });
   }
 }
 
