@@ -16,9 +16,10 @@ export class FakeMemory implements GuestMemory {
   readonly writes: { readonly gpa: number; readonly length: number }[] = [];
   #free = FAKE_RAM_GPA;
 
-  constructor(size = 1 << 20) {
+  /** @param shared the buffer of one on another thread: the same memory, but for the record of writes. */
+  constructor(size = 1 << 20, shared?: SharedArrayBuffer) {
     this.size = size;
-    const buffer = new SharedArrayBuffer(size + 2 * GUARD_BYTES);
+    const buffer = shared ?? new SharedArrayBuffer(size + 2 * GUARD_BYTES);
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
     this.words = new Uint16Array(buffer);
@@ -67,6 +68,16 @@ export class FakeMemory implements GuestMemory {
 
   u32(gpa: number): number {
     return this.view.getUint32(this.#offset(gpa, 4), true);
+  }
+
+  /** A read that no access after it overtakes. */
+  atomicU16(gpa: number): number {
+    return Atomics.load(this.words, this.#offset(gpa, 2) / 2);
+  }
+
+  /** A write between which and everything before and after there is a barrier. */
+  setAtomicU16(gpa: number, value: number): void {
+    Atomics.store(this.words, this.#offset(gpa, 2) / 2, value);
   }
 
   setU16(gpa: number, value: number): void {

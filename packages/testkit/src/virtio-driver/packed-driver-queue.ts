@@ -73,7 +73,7 @@ export class PackedDriverQueue implements DriverQueue {
       this.#memory.setU16(table + 16 * index + 14, buffer.writable ? WRITE : 0);
     });
     const flags = this.#place(id, { gpa: table, length: 16 * buffers.length, writable: false }, INDIRECT);
-    this.#memory.setU16(flags.at, flags.value);
+    this.#memory.setAtomicU16(flags.at, flags.value);
   }
 
   #addDirect(id: number, buffers: readonly Buffer[]): void {
@@ -85,7 +85,7 @@ export class PackedDriverQueue implements DriverQueue {
       else this.#memory.setU16(flags.at, flags.value);
     });
     // The first one hands over the whole list.
-    if (first !== undefined) this.#memory.setU16(first.at, first.value);
+    if (first !== undefined) this.#memory.setAtomicU16(first.at, first.value);
   }
 
   #place(id: number, buffer: Buffer, flags: number): { at: number; value: number } {
@@ -106,9 +106,9 @@ export class PackedDriverQueue implements DriverQueue {
     const added = this.#added;
     this.#added = 0;
     if (added === 0) return false;
-    const flags = this.#memory.u16(this.addresses.device + 2) & 3;
+    const flags = this.#memory.atomicU16(this.addresses.device + 2) & 3;
     if (flags !== EVENT_DESC) return flags === EVENT_ENABLE;
-    const event = this.#memory.u16(this.addresses.device);
+    const event = this.#memory.atomicU16(this.addresses.device);
     // Walks back over what was added: was the descriptor that the device named among it?
     let index = this.#availIndex;
     let wrap = this.#availWrap;
@@ -124,7 +124,7 @@ export class PackedDriverQueue implements DriverQueue {
 
   poll(): Completion | undefined {
     const at = this.addresses.descriptors + 16 * this.#usedIndex;
-    const flags = this.#memory.u16(at + 14);
+    const flags = this.#memory.atomicU16(at + 14);
     if (((flags & USED) !== 0) !== this.#usedWrap || ((flags & AVAIL) !== 0) !== this.#usedWrap)
       return undefined;
     const id = this.#memory.u16(at + 12);
@@ -144,10 +144,10 @@ export class PackedDriverQueue implements DriverQueue {
 
   wantInterrupt(wanted: boolean): void {
     if (wanted && this.#eventIndex) {
-      this.#memory.setU16(this.addresses.driver, this.#usedIndex | (this.#usedWrap ? 0x8000 : 0));
-      this.#memory.setU16(this.addresses.driver + 2, EVENT_DESC);
+      this.#memory.setAtomicU16(this.addresses.driver, this.#usedIndex | (this.#usedWrap ? 0x8000 : 0));
+      this.#memory.setAtomicU16(this.addresses.driver + 2, EVENT_DESC);
       return;
     }
-    this.#memory.setU16(this.addresses.driver + 2, wanted ? EVENT_ENABLE : EVENT_DISABLE);
+    this.#memory.setAtomicU16(this.addresses.driver + 2, wanted ? EVENT_ENABLE : EVENT_DISABLE);
   }
 }

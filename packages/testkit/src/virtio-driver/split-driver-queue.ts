@@ -48,7 +48,7 @@ export class SplitDriverQueue implements DriverQueue {
     this.#pending.set(slots[0]!, { token, buffers, slots });
     this.#memory.setU16(this.addresses.driver + 4 + 2 * (this.#availIndex % this.size), slots[0]!);
     this.#availIndex = (this.#availIndex + 1) & 0xffff;
-    this.#memory.setU16(this.addresses.driver + 2, this.#availIndex);
+    this.#memory.setAtomicU16(this.addresses.driver + 2, this.#availIndex);
     return token;
   }
 
@@ -90,13 +90,13 @@ export class SplitDriverQueue implements DriverQueue {
   kickNeeded(): boolean {
     const added = (this.#availIndex - this.#kickedIndex) & 0xffff;
     this.#kickedIndex = this.#availIndex;
-    if (!this.#eventIndex) return added > 0 && (this.#memory.u16(this.addresses.device) & 1) === 0;
-    const event = this.#memory.u16(this.addresses.device + 4 + 8 * this.size);
+    if (!this.#eventIndex) return added > 0 && (this.#memory.atomicU16(this.addresses.device) & 1) === 0;
+    const event = this.#memory.atomicU16(this.addresses.device + 4 + 8 * this.size);
     return ((this.#availIndex - event - 1) & 0xffff) < added;
   }
 
   poll(): Completion | undefined {
-    if (this.#memory.u16(this.addresses.device + 2) === this.#usedIndex) return undefined;
+    if (this.#memory.atomicU16(this.addresses.device + 2) === this.#usedIndex) return undefined;
     const entry = this.addresses.device + 4 + 8 * (this.#usedIndex % this.size);
     const id = this.#memory.u32(entry);
     const pending = this.#pending.get(id);
@@ -110,7 +110,7 @@ export class SplitDriverQueue implements DriverQueue {
 
   wantInterrupt(wanted: boolean): void {
     const event = wanted ? this.#usedIndex : (this.#usedIndex - 1) & 0xffff;
-    if (this.#eventIndex) this.#memory.setU16(this.addresses.driver + 4 + 2 * this.size, event);
+    if (this.#eventIndex) this.#memory.setAtomicU16(this.addresses.driver + 4 + 2 * this.size, event);
     else this.#memory.setU16(this.addresses.driver, wanted ? 0 : 1);
   }
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { PolyvisorError } from '@polyvisor/contracts';
 import { openRawImage } from './raw-image.ts';
 import type { RawImage } from './raw-image.ts';
@@ -78,6 +79,44 @@ describe('raw image', () => {
     const zero = (from: number, to: number): boolean => bytes.subarray(from, to).every((byte) => byte === 0);
     expect([zero(0, 4608), zero(6144, 6656), bytes[4608], bytes[6656]]).toEqual([true, true, 32, 160]);
     expect(statSync(path).size).toBe(8192);
+  });
+
+  test('holds what was written, whatever the order of operations', async () => {
+    const sectors = 40;
+    truncateSync(path, 0);
+    truncateSync(path, sectors * 512);
+    const image = await openImage();
+    const model = new Uint8Array(sectors * 512);
+    const range = fc.tuple(fc.nat(sectors - 1), fc.integer({ min: 1, max: 9 })).map(([first, count]) => ({
+      offset: first * 512,
+      length: Math.min(count, sectors - first) * 512,
+    }));
+    const operation = fc.tuple(
+      fc.constantFrom('read', 'write', 'zero', 'unmap', 'discard', 'flush'),
+      range,
+      fc.nat(255),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 20 }), async (operations) => {
+        for (const [kind, { offset, length }, value] of operations) {
+          if (kind === 'flush') await image.flush();
+          else if (kind === 'read') {
+            const bytes = new Uint8Array(length).fill(0x55);
+            await image.read(offset, bytes);
+            expect(Buffer.compare(bytes, model.subarray(offset, offset + length))).toBe(0);
+          } else if (kind === 'write') {
+            await image.write(offset, new Uint8Array(length).fill(value));
+            model.fill(value, offset, offset + length);
+          } else if (image.discard !== undefined && image.writeZeroes !== undefined) {
+            if (kind === 'discard') await image.discard(offset, length);
+            else await image.writeZeroes(offset, length, kind === 'unmap');
+            model.fill(0, offset, offset + length);
+          }
+        }
+        expect(Buffer.compare(readFileSync(path), model)).toBe(0);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   test('says what is wrong with a path', async () => {
