@@ -94,7 +94,7 @@ export class FlatMachine {
         const pc = this.u64(ENV.pc);
         const at = this.hostOf(pc);
         const bytes = this.bytes.subarray(at, Math.min(at + 16, RAM_AT + RAM_PAGES * PAGE_SIZE));
-        if (this.predecoder.decodeCrossing(this.env + ENV.crossing, bytes, pc, 0)) return;
+        if (this.predecoder.decodeCrossing(this.env + ENV.crossing, bytes, pc, this.i32(ENV.mode))) return;
         this.raise(12, pc);
       },
       hot: (_env: number, record: number) => {
@@ -229,7 +229,10 @@ export class FlatMachine {
 
   /** Fills a TLB entry. */
   private touch(va: bigint): void {
-    const entry = ENV.tlb + Number((va >> 12n) & BigInt(TLB_ENTRIES - 1)) * TLB.size;
+    const entry =
+      ENV.tlb +
+      this.i32(ENV.mmuIndex) * TLB_ENTRIES * TLB.size +
+      Number((va >> 12n) & BigInt(TLB_ENTRIES - 1)) * TLB.size;
     this.setU64(entry + TLB.read, va & ~0xfffn);
     this.setU64(entry + TLB.write, va & ~0xfffn);
     this.setI32(
