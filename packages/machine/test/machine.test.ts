@@ -249,6 +249,14 @@ describe('a machine', () => {
       { firmware: { kind: 'file', path: '/no/such/firmware' } },
       "can't open firmware: /no/such/firmware (no such file)",
     ],
+    [
+      {
+        nets: [
+          { kind: 'user', mac: '01:00:00:00:00:01', forwards: [], hostLoopback: false, restrict: false },
+        ],
+      },
+      'bad MAC address: 01:00:00:00:00:01 (it is a group address)',
+    ],
     [{ disks: [{ path: '/no/such/disk', format: 'raw', readOnly: false }] }, '/no/such/disk'],
   ])('a bad configuration gives one clear line %#', async (changes, message) => {
     await expect(start('', changes)).rejects.toThrow(message);

@@ -4,18 +4,24 @@ import { PolyvisorError } from '@polyvisor/contracts';
 import { createGoldfishRtc, createSerial, createTestFinisher } from '@polyvisor/devices';
 import type { Finish } from '@polyvisor/devices';
 import type { BackedGuestMemory } from '@polyvisor/guest-memory';
+import type { UserNetwork } from '@polyvisor/net';
 import {
   createEmptyVirtioSlot,
   createVirtioBalloon,
   createVirtioBlk,
   createVirtioConsole,
   createVirtioMmio,
+  createVirtioNet,
   createVirtioRng,
 } from '@polyvisor/virtio';
 import type { VirtioBackend, VirtioBalloon } from '@polyvisor/virtio';
 import type { MmioBus } from '../../bus/mmio-bus.ts';
 import type { DiskConfig, MachineConfig, NetConfig, ShareConfig } from '../../config.ts';
+import { defaultMac, parseMac } from './mac-address.ts';
 import * as map from './memory-map.ts';
+
+/** Machine names that are also host names (RFC 1123). */
+const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
 
 /** What devices are wired to. */
 export interface DeviceWiring {
@@ -31,6 +37,8 @@ export interface DeviceWiring {
 /** What the machine itself asks of devices. */
 export interface BoardDevices {
   readonly balloon?: VirtioBalloon;
+  /** What stands behind network cards: a reset of the machine ends its connections. */
+  readonly networks: readonly UserNetwork[];
 }
 
 /**
@@ -47,7 +55,7 @@ export async function createDevices(config: MachineConfig, wiring: DeviceWiring)
     createSerial(serialOptions, { line: line(map.SERIAL_IRQ), clock, backend: config.serial }),
   );
 
-  const { backends, balloon } = await openBackends(config, memory);
+  const { backends, balloon, networks } = await openBackends(config, memory, clock);
   for (let slot = 0; slot < map.VIRTIO_SLOTS; slot++) {
     const name = `virtio${slot}`;
     const backend = backends[slot];
@@ -60,22 +68,34 @@ export async function createDevices(config: MachineConfig, wiring: DeviceWiring)
           );
     bus.map(map.VIRTIO_BASE + slot * map.VIRTIO_STRIDE, device);
   }
-  return balloon === undefined ? {} : { balloon };
+  return balloon === undefined ? { networks } : { networks, balloon };
 }
 
 interface Backends {
   /** In the order of their slots: guests name what they find in this order. */
   readonly backends: readonly VirtioBackend[];
   readonly balloon: VirtioBalloon | undefined;
+  readonly networks: readonly UserNetwork[];
 }
 
-async function openBackends(config: MachineConfig, memory: BackedGuestMemory): Promise<Backends> {
+async function openBackends(
+  config: MachineConfig,
+  memory: BackedGuestMemory,
+  clock: Clock,
+): Promise<Backends> {
+  const networks: UserNetwork[] = [];
   const backends: VirtioBackend[] = [];
   try {
     if (config.consolePorts.length > 0)
       backends.push(createVirtioConsole({}, { ports: config.consolePorts }));
     for (const disk of config.disks) backends.push(await openDisk(disk, config));
-    for (const [index, net] of config.nets.entries()) backends.push(await openNetwork(net, index, config));
+    for (const [index, net] of config.nets.entries()) {
+      const mac = net.mac ?? defaultMac(index);
+      const macBytes = parseMac(mac);
+      const network = await openNetwork({ ...net, mac }, config, clock);
+      networks.push(network);
+      backends.push(createVirtioNet({ mac: macBytes }, { network }));
+    }
     for (const share of config.shares) backends.push(await openShare(share, config));
     if (config.rng) {
       const fill = config.accel.icount ? repeatableRandom() : randomFillSync;
@@ -83,7 +103,7 @@ async function openBackends(config: MachineConfig, memory: BackedGuestMemory): P
     }
     const balloon = config.balloon ? await openBalloon(memory) : undefined;
     if (balloon !== undefined) backends.push(balloon);
-    return { backends, balloon };
+    return { backends, balloon, networks };
   } catch (error) {
     await Promise.all(backends.map((backend) => backend.close()));
     throw error;
@@ -106,9 +126,29 @@ async function openBalloon(memory: BackedGuestMemory): Promise<VirtioBalloon> {
   return createVirtioBalloon({}, { memory, discard: createPageDiscard(memory) });
 }
 
-function openNetwork(net: NetConfig, index: number, config: MachineConfig): Promise<VirtioBackend> {
-  void [net, index, config];
-  return Promise.reject(new PolyvisorError('unsupported', { what: 'networks are not available yet' }));
+async function openNetwork(net: NetConfig, config: MachineConfig, clock: Clock): Promise<UserNetwork> {
+  const [{ createUserNetwork }, { createNodeSockets }] = await Promise.all([
+    import('@polyvisor/net'),
+    import('@polyvisor/net/node'),
+  ]);
+  const { mac, forwards, hostLoopback, restrict } = net;
+  const network = createUserNetwork({
+    sockets: createNodeSockets(),
+    logger: config.logger,
+    clock,
+    forwards,
+    hostLoopback,
+    restrict,
+    ...(mac === undefined ? {} : { mac }),
+    ...(HOST_NAME.test(config.name) ? { hostname: config.name } : {}),
+  });
+  try {
+    await network.ready;
+    return network;
+  } catch (error) {
+    await network.close();
+    throw error;
+  }
 }
 
 function openShare(share: ShareConfig, config: MachineConfig): Promise<VirtioBackend> {

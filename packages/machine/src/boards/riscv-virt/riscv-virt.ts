@@ -127,6 +127,7 @@ export async function createRiscvVirt(
       async reset() {
         // Devices first: they lower their lines, then the controllers forget what was pending.
         for (const { device } of bus.mapped) device.reset();
+        for (const network of devices.networks) network.reset();
         irqchip.plic.reset();
         irqchip.aclint.reset();
         await load();
