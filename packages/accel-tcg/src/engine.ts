@@ -74,6 +74,8 @@ export class Engine {
   readonly env: number;
   readonly words: Int32Array;
   readonly cache: CodeCache;
+  /** Another engine of the same vCPU (lockstep): it must drop what this one's stores overwrite. */
+  peer: Engine | undefined;
   private readonly options: EngineOptions;
   private readonly guest: GuestLink;
   private readonly softmmu: SoftmmuExports;
@@ -266,6 +268,7 @@ export class Engine {
     const page = pageOfHost(this.options.regions, host);
     if (page < 0) return;
     this.counts.codeStores++;
+    this.peer?.cache.drop(page);
     if (this.options.vcpus === 1) {
       if (this.cache.wrote(page, host % PAGE_SIZE, width)) this.unwatch(host);
       return;

@@ -55,6 +55,8 @@ export class Lockstep {
   ) {
     this.translator = engines.translator;
     this.interpreter = engines.interpreter;
+    this.translator.peer = this.interpreter;
+    this.interpreter.peer = this.translator;
     this.journal = journal;
     this.fields = guest.fields;
     this.bytes = new Uint8Array(memory.buffer);
@@ -132,7 +134,7 @@ export class Lockstep {
     this.replayAt = 0;
     this.interpreter.journal(this.journal.at, this.journal.bytes / ENTRY);
     this.interpreter.setBudget(executed);
-    const second = executed === 0 ? code : this.interpreter.run();
+    const second = executed === 0 ? code : this.repeat();
     this.replayAt = -1;
     const differences = this.fields.flatMap((field, i) => {
       const value = this.fieldValue(field);
@@ -156,6 +158,21 @@ export class Lockstep {
     }
     if (own.size > 0) differences.push(`the interpreter alone stored to ${[...own][0]?.toString(16)}`);
     return differences.length === 0 ? undefined : differences.slice(0, 6).join('; ');
+  }
+
+  /** Runs the interpreter to the end of the step: requests to exit that come meanwhile are kept for later. */
+  private repeat(): number {
+    const request = (this.env + ENV.exitRequest) >>> 2;
+    const words = new Int32Array(this.bytes.buffer);
+    let wanted = 0;
+    for (;;) {
+      wanted |= Atomics.exchange(words, request, 0);
+      const code = this.interpreter.run();
+      if (code !== EXIT.unwind || this.view.getInt32(this.env + ENV.budget, true) <= 0) {
+        Atomics.or(words, request, wanted);
+        return code;
+      }
+    }
   }
 
   /** Takes the step's stores back; returns what they had left, by address. */

@@ -112,7 +112,9 @@ export class RiscvVcpu {
     }).exports;
     this.isa = isa as unknown as IsaExports;
     this.isa.configure(engine.regionTable, engine.regions.length, engine.flags, engine.flagsBase);
-    const link = { frontEnd: RISCV, modules: { isa: isa as unknown as Functions, softfloat: softfloat as unknown as Functions } };
+    // In lockstep interrupts come between steps only: the tiers look for them at different places.
+    const linked = (options.lockstep ? { ...isa, poll: () => {} } : isa) as unknown as Functions;
+    const link = { frontEnd: RISCV, modules: { isa: linked, softfloat: softfloat as unknown as Functions } };
     const outside: EngineHost = {
       mmioRead: (gpa, width) => this.mmioRead(gpa, width),
       mmioWrite: (gpa, width, low, high) => this.mmioWrite(gpa, width, low, high),

@@ -121,6 +121,7 @@ class RegionWriter {
 
   write(): Uint8Array<ArrayBuffer> {
     const { f, place, module } = this;
+    this.checkEntry();
     f.get(0);
     f.memory(W.i32Load, ENV.exitRequest);
     f.if(undefined, false);
@@ -148,6 +149,18 @@ class RegionWriter {
   private returnCode(code: number): void {
     this.f.i32(code);
     this.f.return();
+  }
+
+  /** The code may be mapped at another virtual address than when it was translated: pcs in it are absolute. */
+  private checkEntry(): void {
+    const { f } = this;
+    f.get(0);
+    f.memory(W.i64Load, ENV.pc);
+    f.i64(BigInt.asIntN(64, this.region.entry));
+    f.op(W.i64Ne);
+    f.if(undefined, false);
+    this.returnCode(EXIT.stale);
+    f.end();
   }
 
   /** Pages beyond the entry's must be mapped as they were when their code was read. */
