@@ -169,7 +169,7 @@ function factsOf(
 function addAll(to: Uint32Array, from: Uint32Array): boolean {
   let changed = false;
   for (let i = 0; i < to.length; i++) {
-    const value = to[i]! | from[i]!;
+    const value = (to[i]! | from[i]!) >>> 0;
     if (value !== to[i]) {
       to[i] = value;
       changed = true;
