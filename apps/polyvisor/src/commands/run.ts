@@ -2,6 +2,7 @@ import { fstatSync } from 'node:fs';
 import { PolyvisorError } from '@polyvisor/contracts';
 import type { CommandHandler, OptionValues } from '../cli/command-spec.ts';
 import { optionText } from '../cli/option-text.ts';
+import { INIT_GREETING } from '../image/init-greeting.ts';
 import { DEFAULT_IMAGE } from '../image/image-name.ts';
 import { defaultSources, resolveBootFiles } from '../run/boot-files.ts';
 import { checkFiles } from '../run/check-files.ts';
@@ -21,7 +22,8 @@ export const run: CommandHandler = async ({ options }) => {
   const level = choiceOf('--log-level', optionText(options, 'log-level') ?? 'warn', LOG_LEVELS);
   const format = choiceOf('--format', optionText(options, 'format') ?? 'yaml', ['yaml', 'json'] as const);
   if (options['print-config'] === true) {
-    process.stdout.write(await formatConfig(settings, format));
+    const { formatSettings } = await import('../settings/format-settings.ts');
+    process.stdout.write(formatSettings(settings, format));
     return 0;
   }
   if (options['format'] !== undefined)
@@ -42,6 +44,8 @@ export const run: CommandHandler = async ({ options }) => {
     stdout: process.stdout,
     say: (line) => process.stderr.write(`polyvisor: ${line}${lineEnd()}`),
     stats: options['stats'] === true,
+    // Only the image's own init says when it listens.
+    ...(settings.image !== undefined && settings.initrd === undefined ? { listening: INIT_GREETING } : {}),
   });
 };
 
@@ -73,14 +77,6 @@ function merge(file: GivenSettings, options: GivenSettings): GivenSettings {
 
 function nameOption({ setting, ...parts }: SettingProblem): PolyvisorError {
   return new PolyvisorError('invalid-argument', { ...parts, what: `--${setting}: ${parts.what}` });
-}
-
-async function formatConfig(settings: RunSettings, format: 'yaml' | 'json'): Promise<string> {
-  const { settingsToFile } = await import('../settings/format-settings.ts');
-  const content = settingsToFile(settings);
-  return format === 'json'
-    ? `${JSON.stringify(content, undefined, 2)}\n`
-    : (await import('yaml')).stringify(content);
 }
 
 /** What the default guest's init takes from its environment: a serial line can't tell the terminal's kind and size. */

@@ -1,10 +1,12 @@
+import { INIT_GREETING } from './init-greeting.ts';
+
 /**
  * The initramfs' /init. Its first line is what start-up benchmarks wait for.
  * Modules are found by what the virtio devices are called, so absent devices cost nothing.
  */
 export const INIT_SCRIPT = `#!/bin/busybox sh
 bb=/bin/busybox
-$bb echo "polyvisor: init started"
+$bb echo "${INIT_GREETING}"
 $bb mount -t devtmpfs dev /dev
 $bb mount -t proc proc /proc
 $bb mount -t sysfs sys /sys

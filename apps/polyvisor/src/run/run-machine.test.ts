@@ -10,6 +10,7 @@ import type { MachineEnd } from '@polyvisor/machine';
 import { createFakeMachine, type FakeMachine } from '../../test/fake-machine.ts';
 import { withDefaults, type GivenSettings } from '../settings/run-settings.ts';
 import { runMachine } from './run-machine.ts';
+import { createStreamConsole } from './stream-console.ts';
 
 const program = [
   process.execPath,
@@ -70,6 +71,34 @@ describe('without a terminal', () => {
     expect(run.machine().received).toHaveLength(sent.length);
     run.machine().end({ kind: 'stopped' });
     await run.status;
+  });
+
+  test('input waits until the guest listens', async () => {
+    const written: string[] = [];
+    let taken = '';
+    const input = new PassThrough();
+    const console = createStreamConsole({
+      output: { write: (chunk) => written.push(Buffer.from(chunk).toString()) },
+      input,
+      listening: 'init started',
+    });
+    console.onInput((bytes) => {
+      taken += Buffer.from(bytes).toString();
+      return bytes.length;
+    });
+    input.write('one');
+    await sleep(5);
+    input.write('two');
+    console.write(Buffer.from('OpenSBI\ninit st'));
+    await sleep(5);
+    expect(taken).toBe('');
+    console.write(Buffer.from('arted'));
+    await sleep(5);
+    expect(taken).toBe('onetwo');
+    input.write('three');
+    await sleep(5);
+    expect(taken).toBe('onetwothree');
+    expect(written.join('')).toBe('OpenSBI\ninit started');
   });
 
   const ends: [MachineEnd, number][] = [

@@ -23,6 +23,8 @@ export interface RunEnvironment {
   /** A line for the user, on standard error. */
   readonly say: (line: string) => void;
   readonly stats: boolean;
+  /** Without a terminal, input waits until the guest has printed this: what comes before, Linux throws away. */
+  readonly listening?: string;
 }
 
 /** Builds the machine, connects the console, runs to the end, and gives the process's exit status. */
@@ -96,7 +98,7 @@ export async function runMachine(
 
 function createConsole(
   settings: RunSettings,
-  { stdin, stdout }: RunEnvironment,
+  { stdin, stdout, listening }: RunEnvironment,
   act: (action: EscapeAction) => void,
 ): StreamConsole {
   if (settings.console === 'none') return createNullConsole();
@@ -105,6 +107,7 @@ function createConsole(
     output: stdout,
     input: stdin,
     ...(stdin.isTTY ? { filter: createEscapeKeys(act) } : {}),
+    ...(listening === undefined || stdin.isTTY ? {} : { listening }),
   });
 }
 

@@ -20,6 +20,8 @@ export interface StreamConsoleOptions {
   readonly input?: ConsoleInput;
   /** Takes out what is not for the guest. */
   readonly filter?: (chunk: Uint8Array) => Uint8Array;
+  /** Input waits until the guest has printed this (ASCII). */
+  readonly listening?: string;
 }
 
 /** A console over two streams. */
@@ -36,6 +38,7 @@ export function createStreamConsole({
   output,
   input,
   filter = (chunk) => chunk,
+  listening,
 }: StreamConsoleOptions): StreamConsole {
   let gathered = new Uint8Array(GATHER_BYTES);
   let length = 0;
@@ -44,6 +47,22 @@ export function createStreamConsole({
   let pending: Uint8Array = new Uint8Array(0);
   let attached = false;
   let closed = false;
+  let awaited = listening;
+  let tail = '';
+
+  /** Looks for the awaited text, which may come in pieces. */
+  function watch(bytes: Uint8Array): void {
+    if (awaited === undefined) return;
+    tail += Buffer.from(bytes).toString('latin1');
+    if (tail.includes(awaited)) {
+      awaited = undefined;
+      tail = '';
+      // Not within the guest's own write.
+      setImmediate(deliver);
+    } else {
+      tail = tail.slice(-awaited.length);
+    }
+  }
 
   function flush(): void {
     if (flushing !== undefined) clearImmediate(flushing);
@@ -57,7 +76,7 @@ export function createStreamConsole({
   }
 
   function deliver(): void {
-    if (receive === undefined || closed) return;
+    if (receive === undefined || closed || awaited !== undefined) return;
     while (pending.length > 0) {
       const taken = receive(pending);
       if (taken <= 0) break;
@@ -70,6 +89,7 @@ export function createStreamConsole({
   return {
     write(bytes) {
       if (closed) return;
+      watch(bytes);
       for (let from = 0; from < bytes.length;) {
         const count = Math.min(bytes.length - from, GATHER_BYTES - length);
         gathered.set(bytes.subarray(from, from + count), length);
@@ -87,6 +107,7 @@ export function createStreamConsole({
         input.on('data', (chunk) => {
           const bytes = filter(chunk);
           pending = pending.length === 0 ? bytes : Buffer.concat([pending, bytes]);
+          if (awaited !== undefined) input.pause();
           deliver();
         });
       }

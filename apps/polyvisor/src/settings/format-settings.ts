@@ -1,3 +1,4 @@
+import { stringify } from 'yaml';
 import { formatForward } from './net-setting.ts';
 import type { RunSettings } from './run-settings.ts';
 import { formatSize } from './size.ts';
@@ -62,4 +63,10 @@ export function settingsToFile(settings: RunSettings): Record<string, unknown> {
 
 function defined(record: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+/** The text of a configuration file. */
+export function formatSettings(settings: RunSettings, format: 'yaml' | 'json'): string {
+  const content = settingsToFile(settings);
+  return format === 'json' ? `${JSON.stringify(content, undefined, 2)}\n` : stringify(content);
 }
