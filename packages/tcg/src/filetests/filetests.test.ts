@@ -71,6 +71,7 @@ function execute(region: Region, m: FlatMachine, test: FileTest): void {
   const { frontEnd } = toyGuest({ addressType: test.addressType, bigEndian: false, alignmentLog2: 0 });
   const module = new WebAssembly.Module(emitRegion(region, frontEnd));
   const f = new WebAssembly.Instance(module, m.imports).exports['region'] as (env: number) => number;
+  m.setU64(ENV.pc, region.entry);
   f(m.env);
 }
 

@@ -41,9 +41,11 @@ function see(block: Block, value: Value, depth: number): Known | undefined {
     const chosen = see(block, condition, depth - 1);
     const ifTrue = see(block, a, depth - 1);
     const ifFalse = see(block, b, depth - 1);
-    if (typeof chosen === 'bigint') return chosen !== 0n ? ifTrue : ifFalse;
-    if (typeof ifTrue !== 'bigint' || typeof ifFalse !== 'bigint') return undefined;
-    return { condition, ifTrue, ifFalse };
+    if (chosen === undefined) {
+      if (typeof ifTrue !== 'bigint' || typeof ifFalse !== 'bigint') return undefined;
+      return { condition, ifTrue, ifFalse };
+    }
+    return alike([chosen, ifTrue, ifFalse], (c, x, y) => (c !== 0n ? x : y));
   }
   const args: Known[] = [];
   for (const arg of inst.args) {
@@ -51,14 +53,27 @@ function see(block: Block, value: Value, depth: number): Known | undefined {
     if (known === undefined) return undefined;
     args.push(known);
   }
-  const choice = args.find((k) => typeof k === 'object');
-  const apply = (side: 'ifTrue' | 'ifFalse'): bigint => {
-    const [a = 0n, b = 0n, c = 0n] = args.map((k) => (typeof k === 'bigint' ? k : k[side]));
-    return semantics(bitsOf(inst.type), a, b, c);
-  };
-  if (choice === undefined) return apply('ifTrue');
-  if (args.some((k) => typeof k === 'object' && k.condition !== choice.condition)) return undefined;
-  return { condition: choice.condition, ifTrue: apply('ifTrue'), ifFalse: apply('ifFalse') };
+  return alike(args, (x, y, z) => semantics(bitsOf(inst.type), x as bigint, y ?? 0n, z ?? 0n));
+}
+
+/** Applies `f` to what is known, for both ways that one condition can go; other conditions must not take part. */
+function alike(
+  known: readonly (Known | undefined)[],
+  f: (...args: (bigint | undefined)[]) => bigint | undefined,
+): Known | undefined {
+  const choice = known.find((k) => typeof k === 'object');
+  const side = (way: 'ifTrue' | 'ifFalse'): bigint | undefined =>
+    f(
+      ...known.map((k) =>
+        typeof k === 'object' ? (k.condition === choice?.condition ? k[way] : undefined) : k,
+      ),
+    );
+  const foreign = known.some((k) => typeof k === 'object' && k.condition !== choice?.condition);
+  const ifTrue = side('ifTrue');
+  if (choice === undefined) return ifTrue;
+  const ifFalse = side('ifFalse');
+  if (foreign || ifTrue === undefined || ifFalse === undefined) return undefined;
+  return { condition: choice.condition, ifTrue, ifFalse };
 }
 
 /**

@@ -274,11 +274,21 @@ function nonZero(r: Rewriter, type: ValueType, v: Value): Value {
   return r.facts.isBoolean(v) ? v : NONE;
 }
 
-/** Both sides equal: the comparison's value. */
+/** Both sides equal: the comparison's value. A choice between constants compared with a constant: a choice of results. */
 const comparison = (equal: 0 | 1, mirrored: Op, rule: Rule): Rule =>
-  constantRight(mirrored, (r, inst) =>
-    first(inst) === second(inst) ? r.constant('i32', BigInt(equal)) : rule(r, inst),
-  );
+  constantRight(mirrored, (r, inst) => {
+    const [a, b] = [first(inst), second(inst)];
+    if (a === b) return r.constant('i32', BigInt(equal));
+    const choice = r.inst(a);
+    if (choice.op === 'select' && isConst(r, b)) {
+      const [c, x, y] = choice.args as [Value, Value, Value];
+      if (isConst(r, x) && isConst(r, y)) {
+        const [ifTrue, ifFalse] = [r.binary(inst.op, inst.type, x, b), r.binary(inst.op, inst.type, y, b)];
+        return r.add({ op: 'select', type: 'i32', args: [c, ifTrue, ifFalse] });
+      }
+    }
+    return rule(r, inst);
+  });
 
 const nothing: Rule = () => NONE;
 
@@ -342,6 +352,12 @@ const select: Rule = (r, inst) => {
   if (plain !== c) return r.add({ op: 'select', type: inst.type, args: [plain, a, b] });
   if (test.op === 'eqz' && test.type === 'i32')
     return r.add({ op: 'select', type: inst.type, args: [first(test), b, a] });
+  // The same choice inside was made already.
+  const [left, right] = [r.inst(a), r.inst(b)];
+  if (left.op === 'select' && left.args[0] === c)
+    return r.add({ op: 'select', type: inst.type, args: [c, left.args[1] as Value, b] });
+  if (right.op === 'select' && right.args[0] === c)
+    return r.add({ op: 'select', type: inst.type, args: [c, a, right.args[2] as Value] });
   const boolean = inst.type === 'i32' || inst.type === 'i64';
   if (boolean && r.facts.isBoolean(c)) {
     const widened = (v: Value): Value => (inst.type === 'i32' ? v : r.unary('extend_u', 'i64', v));
