@@ -6,13 +6,13 @@ import { fillRow, PLAIN_ROWS, randomCase } from './random-program.ts';
 import { ORACLE_PROGRAMS, QemuOracle } from './qemu-oracle.ts';
 import { Random } from './random.ts';
 import { CASE } from './test-case.ts';
-import { WasmHart } from './wasm-hart.ts';
+import { WasmHart, type WasmTier } from './wasm-hart.ts';
 
-type Tier = EvaluatedTier | 'interpreter';
+type Tier = EvaluatedTier | WasmTier;
 
-const TIERS: readonly Tier[] = ['constant', 'record', 'interpreter'];
-const CASES_PER_INSTRUCTION = 24;
-const PROGRAMS = Number(process.env['DIFFERENTIAL_PROGRAMS'] ?? 300);
+const TIERS: readonly Tier[] = ['constant', 'record', 'interpreter', 'plain region', 'region'];
+const CASES_PER_INSTRUCTION = 12;
+const PROGRAMS = Number(process.env['DIFFERENTIAL_PROGRAMS'] ?? 150);
 const SEED = Number(process.env['DIFFERENTIAL_SEED'] ?? 1);
 
 const MODULES = ['softfloat', 'tcg', 'isa-riscv'];
@@ -72,8 +72,8 @@ describeWith({ programs: ORACLE_PROGRAMS, devices: missing }, 'translations agai
     return cases.flatMap((bytes, i) => {
       const ours = bytes.slice();
       try {
-        if (tier === 'interpreter') wasm.run(ours);
-        else hart.run(ours, tier, hostFma);
+        if (tier === 'constant' || tier === 'record') hart.run(ours, tier, hostFma);
+        else wasm.run(ours, tier);
       } catch (error) {
         return [`${labels[i]}: ${String(error)}`];
       }

@@ -54,7 +54,7 @@ export class EvaluatedHart {
 
     let pc = BigInt(codeAddress);
     for (let steps = 0; pc !== BigInt(CASE.exit); steps++) {
-      if (steps > 1000) throw new Error(`ran away at ${pc.toString(16)}`);
+      if (steps > 5000) throw new Error(`ran away at ${pc.toString(16)}`);
       const outcome = tier === 'constant' ? this.block(pc) : this.handler(pc);
       if (outcome.kind === 'fault') {
         throw new Error(`fault ${env.getInt32(ENV.fault, true) - 1} at ${outcome.pc.toString(16)}`);

@@ -28,15 +28,15 @@ interface Item {
 
 const long = (...words: number[]): Item => ({ words: words.map((bits) => ({ bits, length: 4 })) });
 
-/** Puts random operands into a row, so that it neither faults nor writes a pointer. */
-export function fillRow(random: Random, [name, pattern, format]: DecodeRow): number {
+/** Puts random operands into a row, so that it neither faults nor writes a pointer (or the register `kept`). */
+export function fillRow(random: Random, [name, pattern, format]: DecodeRow, kept = 0): number {
   const { mask, match } = parsePattern(pattern, 32);
   let word = random.u32();
   const set = (lsb: number, width: number, value: number): void => {
     word = (word & ~((2 ** width - 1) << lsb)) | (value << lsb);
   };
   const operands = format.split(' ');
-  if (operands.includes('rd')) set(7, 5, random.pick(DESTINATIONS));
+  if (operands.includes('rd')) set(7, 5, random.pick(DESTINATIONS.filter((r) => r !== kept || r === 0)));
   if (isMemory(name)) set(15, 5, random.pick(POINTERS));
   // Little pressure on registers makes results meet as operands.
   else if (operands.includes('rs1') && random.once(2)) set(15, 5, random.below(8));
@@ -105,13 +105,43 @@ function jump(random: Random): Item {
   return { ...long(auipc, 0), aim: (offset) => encodeI(0x67, rd, through, offset + 4 + odd) };
 }
 
+const straight = (random: Random, kept: number): number[] =>
+  Array.from({ length: 1 + random.below(5) }, () => fillRow(random, random.pick(SINGLE_ROWS), kept));
+
+/** A loop that counts a register down. */
+function loop(random: Random): Item {
+  const counter = random.pick(DESTINATIONS.slice(1));
+  const body = straight(random, counter);
+  const back = -4 * (body.length + 1);
+  return long(
+    encodeI(0x13, counter, 0, 1 + random.below(5)),
+    ...body,
+    encodeI(0x13, counter, counter, -1),
+    encodeB(0x1063, counter, 0, back),
+  );
+}
+
+/** A call of a function that follows, and a jump over it. */
+function call(random: Random): Item {
+  const link = random.pick([1, 5]);
+  const body = straight(random, link);
+  return long(
+    encodeJ(0x6f, link, 8),
+    encodeJ(0x6f, 0, 4 * (body.length + 2)),
+    ...body,
+    encodeI(0x67, 0, link, 0),
+  );
+}
+
 function randomItem(random: Random): Item {
-  const kind = random.below(20);
+  const kind = random.below(22);
   if (kind < 12) return plain(random);
   if (kind < 16) return compressed(random) ?? plain(random);
   if (kind === 16) return branch(random);
   if (kind === 17) return jump(random);
-  return kind === 18 ? csr(random) : loadReservedPair(random);
+  if (kind === 18) return csr(random);
+  if (kind === 19) return loadReservedPair(random);
+  return kind === 20 ? loop(random) : call(random);
 }
 
 /** Lays items out one after the other, aims branches forward to item starts, and ends with a jump to the exit. */

@@ -2,9 +2,13 @@ import { GUEST_OPTIONS, instantiateSoftfloat, probeHostFmaFused } from '@polyvis
 import { compileSoftfloat } from '@polyvisor/softfloat/node';
 import {
   createPredecoder,
+  emitRegion,
   ENV,
   EXIT,
+  formRegion,
   generateInterpreter,
+  optimize,
+  optimizeBlock,
   PAGE_SIZE,
   pageArrayBytes,
   type Predecoder,
@@ -30,6 +34,12 @@ const HOST_FMA_FUSED = 1 << 8;
 const FS_DIRTY = 3n << 13n;
 const MACHINE_MODE = 3 | (3 << MODE.mmuShift) | MODE.fp | MODE.fpDirty;
 
+/**
+ * `interpreter`: handlers as translated; `region`: the case's code as one optimised region, what it leaves by the
+ * optimised interpreter; `plain region`: not optimised.
+ */
+export type WasmTier = 'interpreter' | 'region' | 'plain region';
+
 /** Runs test cases in generated WebAssembly, linked with the real helper modules: machine mode, no translation. */
 export class WasmHart {
   private readonly memory = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true });
@@ -39,7 +49,9 @@ export class WasmHart {
   private readonly records = new Map<number, number>();
   private readonly softmmu: Functions;
   private readonly isa: Functions;
+  private readonly imports: WebAssembly.Imports;
   private readonly interpreter: (env: number) => number;
+  private readonly optimizedInterpreter: (env: number) => number;
   private readonly fused = probeHostFmaFused() ? HOST_FMA_FUSED : 0;
   private fault = 0;
 
@@ -68,14 +80,18 @@ export class WasmHart {
       view.setInt32(ENV_AT + ENV.hostExit, EXIT.host, true);
     };
     const softfloat = instantiateSoftfloat(compileSoftfloat(), memory);
-    const interpreter = new WebAssembly.Instance(new WebAssembly.Module(generateInterpreter(RISCV).bytes), {
+    this.imports = {
       m: { memory, table: new WebAssembly.Table({ element: 'anyfunc', initial: 4 }) },
       isa: { ...isa, deliver } as WebAssembly.ModuleImports,
       softmmu: this.softmmu as WebAssembly.ModuleImports,
       softfloat: softfloat as WebAssembly.ModuleImports,
       host,
-    });
-    this.interpreter = interpreter.exports['run'] as (env: number) => number;
+    };
+    this.interpreter = this.link(generateInterpreter(RISCV).bytes, 'run');
+    this.optimizedInterpreter = this.link(
+      generateInterpreter(RISCV, { optimize: optimizeBlock }).bytes,
+      'run',
+    );
     this.isa = isa;
 
     view.setBigUint64(REGION_TABLE, BigInt(CASE.base), true);
@@ -86,7 +102,7 @@ export class WasmHart {
   }
 
   /** Runs one case in place. @throws Error when it does what no case should. */
-  run(bytes: Uint8Array): void {
+  run(bytes: Uint8Array, tier: WasmTier): void {
     const { view } = this;
     const input = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.bytes.set(bytes, RAM);
@@ -106,7 +122,8 @@ export class WasmHart {
 
     view.setBigUint64(ENV_AT + ENV.pc, BigInt(codeAddress), true);
     view.setInt32(ENV_AT + ENV.budget, 100_000, true);
-    const exit = this.interpreter(ENV_AT);
+    if (tier !== 'interpreter') this.region(tier === 'region')(ENV_AT);
+    const exit = (tier === 'interpreter' ? this.interpreter : this.optimizedInterpreter)(ENV_AT);
     const pc = view.getBigUint64(ENV_AT + ENV.pc, true);
     if (exit !== EXIT.host || this.fault !== CAUSE.breakpoint + 1 || pc !== BigInt(CASE.exit)) {
       throw new Error(`ended with ${exit}, fault ${this.fault - 1} at ${pc.toString(16)}`);
@@ -119,6 +136,23 @@ export class WasmHart {
     }
     const flags = view.getUint32(ENV_AT + ENV.fpFlags, true);
     input.setUint32(CASE.fcsr, flags | (view.getUint32(ENV_AT + stateOffset('frm'), true) << 5), true);
+  }
+
+  private link(bytes: Uint8Array<ArrayBuffer>, name: string): (env: number) => number {
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), this.imports);
+    return instance.exports[name] as (env: number) => number;
+  }
+
+  /** The code at the case's start, compiled. */
+  private region(optimized: boolean): (env: number) => number {
+    const page = (number: bigint): { physical: number; bytes: Uint8Array } => {
+      const physical = Number(number);
+      const at = RAM + physical * PAGE_SIZE - CASE.base;
+      return { physical, bytes: this.bytes.subarray(at, at + PAGE_SIZE) };
+    };
+    const region = formRegion(RISCV, { page }, BigInt(codeAddress), MACHINE_MODE);
+    if (region === undefined) throw new Error('no region');
+    return this.link(emitRegion(optimized ? optimize(region) : region, RISCV), 'region');
   }
 
   private set32(field: string, value: number): void {

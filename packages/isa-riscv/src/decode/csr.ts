@@ -16,9 +16,11 @@ const STATUS_CSRS = [0x100, 0x104, 0x144, 0x300, 0x304, 0x344] as const;
 
 const shapes = (name: string, format: string, condition = ''): ShapeRow[] => {
   const also = condition === '' ? '' : ` ${condition}`;
+  // The low five bits of a status register hold interrupt enables: clearing these lets nothing in.
+  const status = name === 'csrrci' ? 'plain' : 'status';
   return [
     ...PLAIN_CSRS.map((csr): ShapeRow => [`csr=${csr}${also}`, `${name}_plain`, format]),
-    ...STATUS_CSRS.map((csr): ShapeRow => [`csr=${csr}${also}`, `${name}_status`, format]),
+    ...STATUS_CSRS.map((csr): ShapeRow => [`csr=${csr}${also}`, `${name}_${status}`, format]),
   ];
 };
 

@@ -91,7 +91,10 @@ export const CSR_TRANSLATIONS: Translations = {
     csrr: csr(CSR_OP.set, CSR_FLAG.read, (b) => b.i64(0), 'plain'),
     ...Object.fromEntries(
       OPERATIONS.flatMap(([name, op, flags, source]) =>
-        AFTER.map(([suffix, after]) => [name + suffix, csr(op, flags, source, after)]),
+        AFTER.filter(([suffix]) => name + suffix !== 'csrrci_status').map(([suffix, after]) => [
+          name + suffix,
+          csr(op, flags, source, after),
+        ]),
       ),
     ),
     ...Object.fromEntries(
