@@ -16,7 +16,8 @@ export function createScheduler(
 ): Scheduler {
   return {
     nowMs: () => clock.nowNs() / 1e6,
-    at: (deadlineMs, callback) => clock.at(deadlineMs * 1e6, callback),
+    // A microsecond later, so that rounding can't make a timer fire before its own deadline.
+    at: (deadlineMs, callback) => clock.at(Math.ceil(deadlineMs * 1e6) + 1_000, callback),
     defer,
   };
 }
