@@ -92,7 +92,7 @@ export abstract class InterpreterPlace implements Place {
   env(f: FunctionWriter): void {
     f.get(this.envLocal);
   }
-  abstract tlb(f: FunctionWriter): number;
+  abstract addTlb(f: FunctionWriter): number;
   imported(module: string, name: string, params: readonly WasmType[], results: readonly WasmType[]): number {
     return this.module.importFunction(module, name, params, results);
   }
@@ -153,8 +153,9 @@ export class ColdPlace extends InterpreterPlace {
     f.get(2);
     this.addConstant(f, add);
   }
-  tlb(f: FunctionWriter): number {
+  addTlb(f: FunctionWriter): number {
     f.get(this.envLocal);
+    f.op(W.i32Add);
     f.get(this.envLocal);
     f.memory(W.i32Load, ENV.mmuIndex);
     f.i32(TLB_ENTRIES * TLB.size);

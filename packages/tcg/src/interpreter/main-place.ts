@@ -64,8 +64,9 @@ export class MainPlace extends InterpreterPlace {
     f.op(this.addressType === 'i64' ? W.i64Add : W.i32Add);
     this.addConstant(f, add);
   }
-  tlb(f: FunctionWriter): number {
+  addTlb(f: FunctionWriter): number {
     f.get(this.locals.tlb);
+    f.op(W.i32Add);
     return 0;
   }
   saveBudget(f: FunctionWriter): void {

@@ -125,14 +125,13 @@ function emitProbe(
   tag: number,
 ): number {
   const wide = mem.addressType === 'i64';
-  const offset = place.tlb(f);
   values.held(address);
   if (wide) f.op(W.i32WrapI64);
   f.i32(ENTRY_SHIFT);
   f.op(W.i32ShrU);
   f.i32(ENTRY_MASK);
   f.op(W.i32And);
-  f.op(W.i32Add);
+  const offset = place.addTlb(f);
   f.tee(entry);
   f.memory(W.i64Load, offset + tag);
   values.held(address);
@@ -147,7 +146,9 @@ function emitProbe(
   else f.i32(mask);
   f.op(wide ? W.i64And : W.i32And);
   if (!wide) f.op(W.i64ExtendI32U);
-  f.op(W.i64Eq);
+  // V8 loads the tag twice when it is an operand of a comparison, not when it is one of a subtraction.
+  f.op(W.i64Sub);
+  f.op(W.i64Eqz);
   return offset;
 }
 

@@ -23,8 +23,8 @@ export interface Place {
   nextPc(f: FunctionWriter, insn: Inst): void;
   /** Pushes the vCPU block's address. */
   env(f: FunctionWriter): void;
-  /** Pushes an i32 to which a constant must be added to get the address of the data TLB; returns the constant. */
-  tlb(f: FunctionWriter): number;
+  /** Adds the address of the data TLB to the i32 on the stack, but for a constant, which it returns. */
+  addTlb(f: FunctionWriter): number;
   /** Index of an imported function. */
   imported(module: string, name: string, params: readonly WasmType[], results: readonly WasmType[]): number;
   /** Before and after a call to a helper that is not pure. */

@@ -22,6 +22,8 @@ export interface RegionOptions {
   readonly counting?: boolean;
   /** Guest calls nested as wasm calls, at most; default 1000. V8's default stack holds 2000 to 4000. */
   readonly callDepth?: number;
+  /** Address of the one vCPU block that the region will run with: shorter address checks. Left out: any. */
+  readonly env?: number;
 }
 
 /**
@@ -104,8 +106,13 @@ class RegionWriter {
     this.blockLevel = new Int32Array(nodes);
 
     this.flow = analyseRegisters(this.blocks, this.number, (i) => this.counting || this.checksExit(i));
-    this.place = new RegionPlace(module, f, this.flow, frontEnd.mmuIndex(region.mode), (t, insn, values) =>
-      this.terminate(t, insn, values),
+    this.place = new RegionPlace(
+      module,
+      f,
+      this.flow,
+      frontEnd.mmuIndex(region.mode),
+      options.env,
+      (t, insn, values) => this.terminate(t, insn, values),
     );
     this.lowerer = new Lowerer(f, this.place);
     this.dispatchVariable = f.local('i32');
@@ -122,7 +129,7 @@ class RegionWriter {
   write(): Uint8Array<ArrayBuffer> {
     const { f, place, module } = this;
     this.checkEntry();
-    f.get(0);
+    this.place.env(f);
     f.memory(W.i32Load, ENV.exitRequest);
     f.if(undefined, false);
     this.returnCode(EXIT.unwind);
@@ -154,7 +161,7 @@ class RegionWriter {
   /** The code may be mapped at another virtual address than when it was translated: pcs in it are absolute. */
   private checkEntry(): void {
     const { f } = this;
-    f.get(0);
+    this.place.env(f);
     f.memory(W.i64Load, ENV.pc);
     f.i64(BigInt.asIntN(64, this.region.entry));
     f.op(W.i64Ne);
@@ -172,17 +179,17 @@ class RegionWriter {
       const va = page << BigInt(PAGE_BITS);
       const at = ENV.fetch + fetchIndex(va);
       const ok = f.block();
-      f.get(0);
+      this.place.env(f);
       f.memory(W.i64Load, at + FETCH.tag);
       f.i64(BigInt.asIntN(64, tagOf(va, region.mode)));
       f.op(W.i64Eq);
-      f.get(0);
+      this.place.env(f);
       f.memory(W.i32Load, at + FETCH.page);
       f.i32(physical | 0);
       f.op(W.i32Eq);
       f.op(W.i32And);
       f.brIf(ok, true);
-      f.get(0);
+      this.place.env(f);
       f.i64(BigInt.asIntN(64, va));
       f.i32(physical | 0);
       f.call(this.module.importFunction('softmmu', 'fetch_check', ['i32', 'i64', 'i32'], ['i32']));
@@ -219,7 +226,7 @@ class RegionWriter {
     place.modified.set(this.flow.modified[node]!);
     place.nesting = 0;
     if (this.checksExit(node)) {
-      f.get(0);
+      this.place.env(f);
       f.memory(W.i32Load, ENV.exitRequest);
       f.if(undefined, false);
       place.storePc(f, block.pc);
@@ -232,7 +239,7 @@ class RegionWriter {
 
   private count(block: Block): void {
     const { f, place } = this;
-    f.get(0);
+    this.place.env(f);
     f.memory(W.i32Load, ENV.budget);
     f.i32(block.instructions);
     f.op(W.i32Sub);
@@ -243,7 +250,7 @@ class RegionWriter {
     place.storePc(f, block.pc);
     place.leaveCommon(f, EXIT.budget);
     f.end();
-    f.get(0);
+    this.place.env(f);
     f.get(this.scratch);
     f.memory(W.i32Store, ENV.budget);
     let seen = 0;
@@ -304,7 +311,7 @@ class RegionWriter {
         );
       case 'indirect':
         this.storeMode(mode, terminator);
-        f.get(0);
+        this.place.env(f);
         values.value(terminator.pc);
         if (this.frontEnd.addressType === 'i32') f.op(W.i64ExtendI32U);
         f.memory(W.i64Store, ENV.pc);
@@ -326,7 +333,7 @@ class RegionWriter {
     terminator: Extract<Terminator, { kind: 'goto' | 'branch' | 'call' | 'indirect' }>,
   ): void {
     if (terminator.mode === undefined) return;
-    this.f.get(0);
+    this.place.env(this.f);
     this.f.i32(changedMode(mode, terminator.mode));
     this.f.memory(W.i32Store, ENV.mode);
   }
@@ -392,23 +399,23 @@ class RegionWriter {
     const miss = f.block();
     const offset = target === undefined ? this.findDynamic(miss) : this.findConstant(target, mode, miss);
     this.requireRegion(offset, miss, mode);
-    f.get(0);
+    this.place.env(f);
     f.memory(W.i32Load, ENV.depth);
     f.tee(this.depth);
     f.i32(this.callDepth);
     f.op(W.i32GeS);
     f.brIf(miss, false);
-    f.get(0);
+    this.place.env(f);
     f.get(this.depth);
     f.i32(1);
     f.op(W.i32Add);
     f.memory(W.i32Store, ENV.depth);
-    f.get(0);
+    this.place.env(f);
     f.get(this.record);
     f.memory(W.i32Load, offset + RECORD.low);
     f.callIndirect(this.type);
     f.set(this.scratch);
-    f.get(0);
+    this.place.env(f);
     f.get(this.depth);
     f.memory(W.i32Store, ENV.depth);
     f.get(this.scratch);
@@ -416,7 +423,7 @@ class RegionWriter {
     f.get(this.scratch);
     f.return();
     f.end();
-    f.get(0);
+    this.place.env(f);
     f.memory(W.i64Load, ENV.pc);
     f.i64(BigInt.asIntN(64, next));
     f.op(W.i64Ne);
@@ -432,12 +439,12 @@ class RegionWriter {
   private findConstant(pc: bigint, mode: number, miss: number): number {
     const { f } = this;
     const at = ENV.fetch + fetchIndex(pc);
-    f.get(0);
+    this.place.env(f);
     f.memory(W.i64Load, at + FETCH.tag);
     f.i64(BigInt.asIntN(64, tagOf(pc, mode)));
     f.op(W.i64Ne);
     f.brIf(miss, false);
-    f.get(0);
+    this.place.env(f);
     f.memory(W.i32Load, at + FETCH.records);
     f.set(this.record);
     return Number(pc & BigInt(PAGE_SIZE - 1)) << recordShift(this.frontEnd.alignmentLog2);
@@ -446,8 +453,8 @@ class RegionWriter {
   /** Sets local `record` to the record of env.pc in env.mode. */
   private findDynamic(miss: number): number {
     const { f, record, scratch } = this;
-    f.get(0);
-    f.get(0);
+    this.place.env(f);
+    this.place.env(f);
     f.memory(W.i32Load, ENV.pc);
     f.tee(scratch);
     f.i32(PAGE_BITS - 5);
@@ -457,11 +464,11 @@ class RegionWriter {
     f.op(W.i32Add);
     f.tee(record);
     f.memory(W.i64Load, ENV.fetch + FETCH.tag);
-    f.get(0);
+    this.place.env(f);
     f.memory(W.i64Load, ENV.pc);
     f.i64small(-PAGE_SIZE);
     f.op(W.i64And);
-    f.get(0);
+    this.place.env(f);
     f.memory(W.i64Load32U, ENV.mode);
     f.op(W.i64Or);
     f.op(W.i64Ne);
@@ -478,25 +485,24 @@ class RegionWriter {
     return 0;
   }
 
-  /** Branches to `miss` unless the record is a region's that fits the mode (undefined: env.mode). */
+  /**
+   * Branches to `miss` unless the record is a region's that was made for the mode (undefined: env.mode). One that
+   * also fits by its mask is left to the interpreter.
+   */
   private requireRegion(offset: number, miss: number, mode: number | undefined): void {
     const { f, record } = this;
     f.get(record);
-    f.memory(W.i32Load16U, offset + RECORD.handler);
-    f.i32(HANDLER.region);
+    f.memory(W.i32Load, offset + RECORD.handler);
+    if (mode === undefined) {
+      this.place.env(f);
+      f.memory(W.i32Load, ENV.mode);
+      f.i32(16);
+      f.op(W.i32Shl);
+      f.i32(HANDLER.region);
+      f.op(W.i32Or);
+    } else f.i32(HANDLER.region | (mode << 16));
     f.op(W.i32Ne);
     f.brIf(miss);
-    f.get(record);
-    f.memory(W.i32Load16U, offset + RECORD.a);
-    if (mode === undefined) {
-      f.get(0);
-      f.memory(W.i32Load, ENV.mode);
-    } else f.i32(mode);
-    f.op(W.i32Xor);
-    f.get(record);
-    f.memory(W.i32Load, offset + RECORD.b);
-    f.op(W.i32And);
-    f.brIf(miss, false);
   }
 
   /** All jumps out of the region end here: on to another region, or back to whoever called. */
@@ -505,7 +511,7 @@ class RegionWriter {
     const miss = f.block();
     this.findDynamic(miss);
     this.requireRegion(0, miss, undefined);
-    f.get(0);
+    this.place.env(f);
     f.get(this.record);
     f.memory(W.i32Load, RECORD.low);
     f.returnCallIndirect(this.type);

@@ -23,6 +23,8 @@ export class RegionPlace implements Place {
   private readonly flow: RegisterFlow;
   private readonly locals: readonly number[];
   private readonly tlbOffset: number;
+  /** Known address of the vCPU block. */
+  private readonly envAddress: number | undefined;
   private readonly onTerminate: (terminator: Terminator, insn: Inst, values: Lowerer) => void;
 
   constructor(
@@ -30,6 +32,7 @@ export class RegionPlace implements Place {
     f: FunctionWriter,
     flow: RegisterFlow,
     mmuIndex: number,
+    envAddress: number | undefined,
     onTerminate: (terminator: Terminator, insn: Inst, values: Lowerer) => void,
   ) {
     this.module = module;
@@ -38,6 +41,7 @@ export class RegionPlace implements Place {
     this.modified = new Uint32Array(flow.common.length);
     this.exitCode = f.local('i32');
     this.tlbOffset = ENV.tlb + mmuIndex * TLB_ENTRIES * TLB.size;
+    this.envAddress = envAddress;
     this.onTerminate = onTerminate;
   }
 
@@ -59,7 +63,7 @@ export class RegionPlace implements Place {
   load(f: FunctionWriter, set: Uint32Array): void {
     forEachMember(set, (n) => {
       const { file, index } = this.flow.registers.refs[n]!;
-      f.get(0);
+      this.env(f);
       f.memory(file.type === 'i64' ? W.i64Load : W.i32Load, file.offset + index * file.stride);
       f.set(this.locals[n]!);
     });
@@ -67,7 +71,7 @@ export class RegionPlace implements Place {
   writeBack(f: FunctionWriter, set: Uint32Array): void {
     forEachMember(set, (n) => {
       const { file, index } = this.flow.registers.refs[n]!;
-      f.get(0);
+      this.env(f);
       f.get(this.locals[n]!);
       f.memory(file.type === 'i64' ? W.i64Store : W.i32Store, file.offset + index * file.stride);
     });
@@ -88,10 +92,13 @@ export class RegionPlace implements Place {
     this.constantPc(f, insn.imm! + BigInt(insn.width!));
   }
   env(f: FunctionWriter): void {
-    f.get(0);
+    if (this.envAddress === undefined) f.get(0);
+    else f.i32(this.envAddress);
   }
-  tlb(f: FunctionWriter): number {
+  addTlb(f: FunctionWriter): number {
+    if (this.envAddress !== undefined) return this.envAddress + this.tlbOffset;
     f.get(0);
+    f.op(W.i32Add);
     return this.tlbOffset;
   }
   imported(module: string, name: string, params: readonly WasmType[], results: readonly WasmType[]): number {
@@ -116,15 +123,15 @@ export class RegionPlace implements Place {
   }
   addBudget(f: FunctionWriter, by: number): void {
     if (by === 0) return;
-    f.get(0);
-    f.get(0);
+    this.env(f);
+    this.env(f);
     f.memory(W.i32Load, ENV.budget);
     f.i32(by);
     f.op(W.i32Add);
     f.memory(W.i32Store, ENV.budget);
   }
   storePc(f: FunctionWriter, pc: bigint): void {
-    f.get(0);
+    this.env(f);
     this.constantPc(f, pc);
     f.memory(W.i64Store, ENV.pc);
   }
