@@ -54,14 +54,14 @@ export function parseRelease(text: string): Release {
 }
 
 /**
- * Checks an InRelease file's signature with `gpgv` and gives the signed text.
+ * Checks an InRelease file's signature with `gpgv`, against the key ring `signedBy` or Debian's, and gives the signed text.
  * Without gpgv or Debian's key ring the text is taken as it is, and the answer says so.
  * Errors: `corrupt` for a bad signature; `permission` when no known key signed it.
  */
-export function verifyInRelease(
-  inRelease: Uint8Array,
-  keyring = findKeyring(),
-): { text: string; trust: Trust } {
+export function verifyInRelease(inRelease: Uint8Array, signedBy?: string): { text: string; trust: Trust } {
+  // An armored key is nothing that gpgv reads.
+  const own = signedBy !== undefined && !signedBy.endsWith('.asc') && existsSync(signedBy);
+  const keyring = own ? signedBy : findKeyring();
   if (keyring === undefined)
     return unverified(inRelease, "Debian's key ring is not installed (package debian-archive-keyring)");
   if (!hasGpgv()) return unverified(inRelease, 'gpgv is not installed (package gpgv)');

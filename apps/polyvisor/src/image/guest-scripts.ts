@@ -64,7 +64,7 @@ if [ -d /sys/class/net/eth0 ]; then
   echo "polyvisor: eth0 has \${address:-no address}"
 fi
 
-modprobe -q 9p
+[ -d /sys/bus/virtio/drivers/9pnet_virtio ] && modprobe -q 9p
 for file in /sys/bus/virtio/drivers/9pnet_virtio/virtio*/mount_tag; do
   [ -e "$file" ] || continue
   tag=$(tr -d '\\000' <"$file")

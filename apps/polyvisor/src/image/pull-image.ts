@@ -5,6 +5,7 @@ import { decodeXzBytes } from '../archive/decode-xz.ts';
 import { openSuite, type OpenedSuite } from '../debian/archive-client.ts';
 import type { HttpClient } from '../debian/http-client.ts';
 import { moduleNameOfPath, readModuleInfo } from '../debian/kernel-module.ts';
+import { stripModule } from '../debian/strip-module.ts';
 import { closeOverDependencies, type KernelModule } from '../debian/module-set.ts';
 import { findDependency, type PackageRecord } from '../debian/packages-index.ts';
 import { buildInitramfs } from './build-initramfs.ts';
@@ -13,7 +14,7 @@ import type { ImageFileKey, ImageManifest, ImageStore, StoredFile } from './imag
 import type { Progress } from './progress.ts';
 
 /** Raise it when the same packages give another image (scripts, modules, layout). */
-const RECIPE = 2;
+const RECIPE = 4;
 
 /** In this order, each with what it depends on; those that a kernel has built in are left out. */
 const MODULES = [
@@ -180,7 +181,11 @@ async function readKernel(
     const entry = compressed.get(name);
     if (entry === undefined) return undefined;
     const data = entry.path.endsWith('.xz') ? decodeXzBytes(entry.data) : entry.data;
-    return { path: isModule.exec(entry.path)![2]!.replace(/\.xz$/, ''), info: readModuleInfo(data), data };
+    return {
+      path: isModule.exec(entry.path)![2]!.replace(/\.xz$/, ''),
+      info: readModuleInfo(data),
+      data: stripModule(data),
+    };
   });
   return { image, kernelVersion, modules };
 }

@@ -324,3 +324,9 @@ describe('configuration file', () => {
     );
   });
 });
+
+test('the example is right', () => {
+  const { given } = settingsFromFile(join(import.meta.dirname, '../../examples/machine.yaml'));
+  expect(check(given)).toEqual([]);
+  expect(given).toMatchObject({ cpus: 2, shares: [{ tag: 'work', readOnly: true }] });
+});
