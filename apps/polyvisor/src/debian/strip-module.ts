@@ -89,7 +89,8 @@ function strip(module: Uint8Array): Uint8Array {
     if (index === symbolsIndex) return newSymbols;
     if (index === symbols.link) return Uint8Array.from(newStrings);
     if (name === '.BTF' || name === '.BTF.base') return new Uint8Array(0);
-    const bytes = module.slice(offset, offset + size);
+    // Not slice(): a Buffer's would not copy.
+    const bytes = Uint8Array.from(module.subarray(offset, offset + size));
     if (type === TYPE_RELA) {
       const rela = new DataView(bytes.buffer);
       for (let at = 0; at < size; at += RELA_BYTES)
