@@ -39,7 +39,9 @@ export function emitRegion(
   return new RegionWriter(region, frontEnd, options).write();
 }
 
-const tagOf = (pc: bigint, mode: number): bigint => (pc & ~BigInt(PAGE_SIZE - 1)) | BigInt(mode);
+const pageAddress = (pc: bigint): bigint => pc & ~BigInt(PAGE_SIZE - 1);
+/** All bits of a mode word. */
+const WHOLE_MODE = PAGE_SIZE - 1;
 const fetchIndex = (pc: bigint): number =>
   Number((pc >> BigInt(PAGE_BITS)) & BigInt(FETCH_ENTRIES - 1)) * FETCH.size;
 
@@ -48,6 +50,7 @@ class RegionWriter {
   private readonly frontEnd: FrontEnd;
   private readonly counting: boolean;
   private readonly callDepth: number;
+  private readonly modeMask: number;
   private readonly blocks: readonly Block[];
   private readonly number: BlockNumber;
   private readonly module = new ModuleWriter();
@@ -77,6 +80,7 @@ class RegionWriter {
     this.frontEnd = frontEnd;
     this.counting = options.counting ?? false;
     this.callDepth = options.callDepth ?? 1000;
+    this.modeMask = frontEnd.modeMask ?? WHOLE_MODE;
     this.blocks = [...region.blocks.values()];
     this.number = blockNumbers(region);
     const { module, f } = this;
@@ -129,6 +133,7 @@ class RegionWriter {
   write(): Uint8Array<ArrayBuffer> {
     const { f, place, module } = this;
     this.checkEntry();
+    this.checkMode();
     this.place.env(f);
     f.memory(W.i32Load, ENV.exitRequest);
     f.if(undefined, false);
@@ -153,6 +158,16 @@ class RegionWriter {
     return module.finish();
   }
 
+  /** Pushes the fetch TLB's tag of a known page in a mode of which the bits in the mask are known. */
+  private pushTag(pc: bigint, mode: number): void {
+    const { f } = this;
+    if (this.modeMask === WHOLE_MODE) return f.i64(BigInt.asIntN(64, pageAddress(pc) | BigInt(mode)));
+    f.i64(BigInt.asIntN(64, pageAddress(pc)));
+    this.place.env(f);
+    f.memory(W.i64Load32U, ENV.mode);
+    f.op(W.i64Or);
+  }
+
   private returnCode(code: number): void {
     this.f.i32(code);
     this.f.return();
@@ -170,6 +185,25 @@ class RegionWriter {
     f.end();
   }
 
+  /**
+   * Callers look at the front end's mode mask only: a region that depends on more checks that itself. Elsewhere
+   * the instruction is executed by itself, as where a budget is too small for a block.
+   */
+  private checkMode(): void {
+    const { f, region } = this;
+    const extra = (region.modeUsed ?? 0) & ~this.modeMask;
+    if (extra === 0) return;
+    this.place.env(f);
+    f.memory(W.i32Load, ENV.mode);
+    f.i32(extra);
+    f.op(W.i32And);
+    f.i32(region.mode & extra);
+    f.op(W.i32Ne);
+    f.if(undefined, false);
+    this.returnCode(EXIT.budget);
+    f.end();
+  }
+
   /** Pages beyond the entry's must be mapped as they were when their code was read. */
   private checkPages(): void {
     const { f, region } = this;
@@ -181,7 +215,7 @@ class RegionWriter {
       const ok = f.block();
       this.place.env(f);
       f.memory(W.i64Load, at + FETCH.tag);
-      f.i64(BigInt.asIntN(64, tagOf(va, region.mode)));
+      this.pushTag(va, region.mode);
       f.op(W.i64Eq);
       this.place.env(f);
       f.memory(W.i32Load, at + FETCH.page);
@@ -333,9 +367,18 @@ class RegionWriter {
     terminator: Extract<Terminator, { kind: 'goto' | 'branch' | 'call' | 'indirect' }>,
   ): void {
     if (terminator.mode === undefined) return;
-    this.place.env(this.f);
-    this.f.i32(changedMode(mode, terminator.mode));
-    this.f.memory(W.i32Store, ENV.mode);
+    const { f, place } = this;
+    place.env(f);
+    if (this.modeMask === WHOLE_MODE) f.i32(changedMode(mode, terminator.mode));
+    else {
+      place.env(f);
+      f.memory(W.i32Load, ENV.mode);
+      f.i32(~terminator.mode.clear);
+      f.op(W.i32And);
+      f.i32(terminator.mode.set);
+      f.op(W.i32Or);
+    }
+    f.memory(W.i32Store, ENV.mode);
   }
 
   private branch(
@@ -441,7 +484,7 @@ class RegionWriter {
     const at = ENV.fetch + fetchIndex(pc);
     this.place.env(f);
     f.memory(W.i64Load, at + FETCH.tag);
-    f.i64(BigInt.asIntN(64, tagOf(pc, mode)));
+    this.pushTag(pc, mode);
     f.op(W.i64Ne);
     f.brIf(miss, false);
     this.place.env(f);
@@ -486,14 +529,14 @@ class RegionWriter {
   }
 
   /**
-   * Branches to `miss` unless the record is a region's that was made for the mode (undefined: env.mode). One that
-   * also fits by its mask is left to the interpreter.
+   * Branches to `miss` unless the record is a region's that serves the mode (undefined: env.mode): the record's
+   * mode word equals it under the record's mask.
    */
   private requireRegion(offset: number, miss: number, mode: number | undefined): void {
     const { f, record } = this;
     f.get(record);
     f.memory(W.i32Load, offset + RECORD.handler);
-    if (mode === undefined) {
+    if (mode === undefined || this.modeMask !== WHOLE_MODE) {
       this.place.env(f);
       f.memory(W.i32Load, ENV.mode);
       f.i32(16);
@@ -501,7 +544,14 @@ class RegionWriter {
       f.i32(HANDLER.region);
       f.op(W.i32Or);
     } else f.i32(HANDLER.region | (mode << 16));
-    f.op(W.i32Ne);
+    f.op(W.i32Xor);
+    f.get(record);
+    f.memory(W.i32Load, offset + RECORD.b);
+    f.i32(16);
+    f.op(W.i32Shl);
+    f.i32(0xffff);
+    f.op(W.i32Or);
+    f.op(W.i32And);
     f.brIf(miss);
   }
 

@@ -171,7 +171,7 @@ export class FlatMachine {
     this.table.set(index, instance.exports['region'] as CallableFunction);
     const record = this.record(pc);
     this.view.setUint32(record, HANDLER.region | (this.i32(ENV.mode) << 16), true);
-    this.view.setUint32(record + 4, 0, true);
+    this.view.setUint32(record + 4, 0xfff, true);
     this.view.setUint32(record + RECORD.low, index, true);
     return bytes;
   }

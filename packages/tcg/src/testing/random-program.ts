@@ -101,9 +101,10 @@ export function compareRandomProgram(
   const fault = a.faults.findIndex((f, i) => f.pc !== b.faults[i]?.pc || f.fault !== b.faults[i]?.fault);
   if (fault >= 0) same(`pc of fault ${fault}`, a.faults[fault]!.pc, b.faults[fault]?.pc);
   for (let i = 0; i < 8; i++) same(`x${i}`, a.u64(ENV.guest + 8 * i), b.u64(ENV.guest + 8 * i));
-  if (
-    Buffer.compare(a.bytes.subarray(a.ram, a.ram + 0x10000), b.bytes.subarray(b.ram, b.ram + 0x10000)) !== 0
-  )
-    wrong.push(`seed ${seed}: memory differs`);
+  for (let i = a.ram; i < a.ram + 0x10000; i++) {
+    if (a.bytes[i] === b.bytes[i]) continue;
+    wrong.push(`seed ${seed}: memory differs at ${i - a.ram}`);
+    break;
+  }
   return wrong;
 }
