@@ -1,7 +1,7 @@
 import { BroadcastChannel, workerData } from 'node:worker_threads';
 import { RISCV } from '@polyvisor/isa-riscv';
 import type { PhysicalRegion } from './physical-memory.ts';
-import { RegionTranslator } from './region-translator.ts';
+import { RegionTranslator, type TranslatorOptions } from './region-translator.ts';
 import type { CompileReply, RegionRequest } from './region-compiler.ts';
 
 /** What the compile worker is started with. */
@@ -10,7 +10,7 @@ export interface CompileWorkerData {
   readonly regions: readonly PhysicalRegion[];
   /** Names of the channels to the vCPUs. */
   readonly channels: readonly string[];
-  readonly options: { readonly counting: boolean };
+  readonly options: TranslatorOptions;
 }
 
 // One compile worker serves all vCPUs of a VM: two of them that warm the same code get the same module.
@@ -20,7 +20,7 @@ const translator = new RegionTranslator(RISCV, data.memory, data.regions, data.o
 for (const name of data.channels) {
   const channel = new BroadcastChannel(name);
   channel.onmessage = (event) => {
-    const request = (event as MessageEvent<RegionRequest>).data;
+    const request = (event as unknown as { readonly data: RegionRequest }).data;
     let reply: CompileReply;
     try {
       const region = translator.translate(request);

@@ -340,7 +340,7 @@ export class Engine {
     }
     const offset = (Number(pc & 0xfffn) >> this.guest.frontEnd.alignmentLog2) * RECORD.size;
     const record = entryPage.records + offset;
-    if ((this.words[record >>> 2] as number & 0xffff) === HANDLER.region) return;
+    if (((this.words[record >>> 2] as number) & 0xffff) === HANDLER.region) return;
     this.counts.regionsInstalled++;
     const index = this.freeIndices.pop() ?? this.nextIndex++;
     if (index >= this.table.length) this.table.grow(this.table.length);

@@ -2,7 +2,7 @@ import { RISCV } from '@polyvisor/isa-riscv';
 import { generateInterpreter } from '@polyvisor/tcg';
 
 /** Entries of a place at which it is compiled: by default, and where everything that repeats shall be. */
-const HOT_THRESHOLD = 60;
+const HOT_THRESHOLD = Number(process.env.HOT ?? 60);
 const EAGER_THRESHOLD = 2;
 
 /** Which interpreter. */

@@ -1,4 +1,4 @@
-import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { BroadcastChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 
 /** A place that got warm. Structured-cloneable. */
 export interface RegionRequest {
@@ -74,7 +74,7 @@ export class RemoteCompiler implements RegionCompiler {
 
   take(): CompiledRegion | undefined {
     for (;;) {
-      const received = receiveMessageOnPort(this.channel);
+      const received = receiveMessageOnPort(this.channel as unknown as MessagePort);
       if (received === undefined) return undefined;
       this.pending--;
       const { region, error } = received.message as CompileReply;

@@ -7,24 +7,34 @@ const WHOLE_MODE = 0xfff;
 /** Regions kept for other vCPUs that warm the same code. */
 const KEPT = 2048;
 
+/** How regions are made. */
+export interface TranslatorOptions {
+  /** Regions count instructions exactly. */
+  readonly counting: boolean;
+  /** Address of the only vCPU's block: shorter address checks. */
+  readonly env?: number;
+}
+
 /** Forms, optimises and compiles regions from guest code in shared memory. */
 export class RegionTranslator {
   private readonly frontEnd: FrontEnd;
   private readonly bytes: Uint8Array;
   private readonly regions: readonly PhysicalRegion[];
   private readonly counting: boolean;
+  private readonly place: { readonly env?: number };
   private readonly kept = new Map<string, CompiledRegion>();
 
   constructor(
     frontEnd: FrontEnd,
     memory: WebAssembly.Memory,
     regions: readonly PhysicalRegion[],
-    options: { readonly counting: boolean },
+    options: TranslatorOptions,
   ) {
     this.frontEnd = frontEnd;
     this.bytes = new Uint8Array(memory.buffer);
     this.regions = regions;
     this.counting = options.counting;
+    this.place = options.env === undefined ? {} : { env: options.env };
   }
 
   /** The region at the place, or undefined when none can be made of it. */
@@ -53,13 +63,13 @@ export class RegionTranslator {
     const region = formRegion(this.frontEnd, source, pc, mode);
     if (region === undefined) return undefined;
     optimize(region, { everyBlock: this.counting });
-    const bytes = emitRegion(region, this.frontEnd, { counting: this.counting });
+    const bytes = emitRegion(region, this.frontEnd, { counting: this.counting, ...this.place });
     const entryPage = pages.get(pc >> 12n) as number;
     const read = [entryPage, ...[...region.pages.values()].filter((page) => page !== entryPage)];
     const compiled: CompiledRegion = {
       pc,
       mode,
-      modeMask: this.frontEnd.modeMask ?? WHOLE_MODE,
+      modeMask: (this.frontEnd.modeMask ?? WHOLE_MODE) | (region.modeUsed ?? 0),
       pages: read,
       sources: read.map((page) => ({ page, offset: 0, bytes: copies.get(page) as Uint8Array })),
       module: new WebAssembly.Module(bytes),

@@ -71,6 +71,10 @@ const COMPILES = { auto: 'hot', interpreter: 'never', translator: 'eager', locks
 
 let nextVm = 0;
 
+/** With one vCPU, translations know where its block is. */
+export const onlyEnv = (vcpus: number, layout: VmLayout): { env?: number } =>
+  vcpus === 1 ? { env: layout.vcpus } : {};
+
 /** The accelerator that translates guest code. */
 export function createTcg(options: TcgOptions = {}): Accelerator & { createVm(config: TcgVmConfig): TcgVm } {
   return { name: 'tcg', createVm: (config) => createVm(config as TcgVmConfig, options) };
@@ -117,7 +121,7 @@ function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOpt
     worker.unref();
     workers.push(worker);
   };
-  if (remote) start(new URL('./compile-worker.ts', import.meta.url), { memory, regions, channels, options: { counting: icount } });
+  if (remote) start(new URL('./compile-worker.ts', import.meta.url), { memory, regions, channels, options: { counting: icount, ...onlyEnv(config.vcpus, layout) } });
   if (!icount) start(new URL('./timer-worker.ts', import.meta.url), { memory, layout, vcpus: config.vcpus, clock: config.clock });
 
   const signals = openSignals(words, layout);

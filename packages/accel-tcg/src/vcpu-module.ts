@@ -1,3 +1,4 @@
+import { ENV } from '@polyvisor/tcg';
 import { openCodeLog } from './code-log.ts';
 import { RemoteCompiler, type RegionCompiler } from './region-compiler.ts';
 import { RiscvVcpu, type RiscvVcpuHost } from './riscv-vcpu.ts';
@@ -55,7 +56,7 @@ async function openCompiler(tcg: TcgHandle, index: number): Promise<RegionCompil
     import('@polyvisor/isa-riscv'),
   ]);
   const counting = tcg.icount || tcg.tier === 'lockstep';
-  return new LocalCompiler(new RegionTranslator(RISCV, tcg.memory, tcg.regions, { counting }));
+  return new LocalCompiler(new RegionTranslator(RISCV, tcg.memory, tcg.regions, { counting, env: tcg.layout.vcpus + index * ENV.size }));
 }
 
 /** Interrupt inputs of all harts, on a vCPU thread. */

@@ -47,7 +47,7 @@ class Former {
   constructor(frontEnd: FrontEnd, source: CodeSource, entry: bigint, mode: number, limits: FormerLimits) {
     this.frontEnd = frontEnd;
     this.source = source;
-    this.region = { entry, mode, blocks: new Map(), pages: new Map() };
+    this.region = { entry, mode, blocks: new Map(), pages: new Map(), modeUsed: 0 };
     this.reader = new PageReader(frontEnd.bigEndian);
     this.mmuIndex = frontEnd.mmuIndex(mode);
     this.addressBits = frontEnd.addressType === 'i32' ? 32 : 64;
@@ -126,6 +126,7 @@ class Former {
     for (const name in def.operands) operands[name] = this.decoded.operands[i++] as Operand;
     b.begin({ pc, length: this.decoded.length });
     def.translate(b, operands);
+    this.region.modeUsed = (this.region.modeUsed ?? 0) | b.modeUsed;
     this.instructions++;
   }
 

@@ -154,6 +154,8 @@ export interface Region {
   readonly blocks: Map<bigint, Block>;
   /** Guest pages (virtual page number -> physical page number) that its code was read from. */
   readonly pages: Map<bigint, number>;
+  /** Bits of the mode word that translating it asked for, beyond what every access depends on. */
+  modeUsed?: number;
 }
 
 /**
