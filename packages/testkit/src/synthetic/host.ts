@@ -1,5 +1,5 @@
 import { ENV, EXIT } from '@polyvisor/tcg';
-import { MODE_DELAY, SYSTEM } from './encoding.ts';
+import { CAUSE, MODE_DELAY, SYSTEM } from './encoding.ts';
 import { CC, FLAGS, H, R, SYSTEM_OFFSET } from './front-end.ts';
 import type { Ports } from './ports.ts';
 
@@ -10,6 +10,10 @@ export interface SyntheticModules {
     poll(env: number): void;
     raise(env: number, cause: number, address: number): void;
     eret(env: number): void;
+    /** For the engine's softmmu: no translation, what is not RAM faults. `access`: 0 read, 1 write, 2 execute. */
+    walk(env: number, va: bigint, access: number): number;
+    misaligned(env: number, va: bigint): void;
+    access_fault(env: number, va: bigint, access: number): void;
   };
   readonly host: {
     halt(env: number): void;
@@ -18,19 +22,30 @@ export interface SyntheticModules {
   };
 }
 
-/**
- * The guest's helpers in JavaScript, over the vCPU blocks in `memory`. `causes` renames faults that an engine raises
- * (softmmu, fetch) to the guest's own.
- */
+/** What the helpers must know of the machine. */
+export interface SyntheticHostOptions {
+  /** Renames faults that an engine raises by itself to the guest's own; default: they are the guest's. */
+  readonly causes?: (fault: number) => number;
+  /** RAM in the guest's address space, for `walk`. */
+  readonly ram?: { readonly base: number; readonly bytes: number };
+}
+
+/** The guest's helpers in JavaScript, over the vCPU blocks in `memory`. */
 export function syntheticModules(
   memory: WebAssembly.Memory,
-  ports: Ports,
-  causes: (fault: number) => number = (f) => f,
+  ports: Pick<Ports, 'read' | 'write'>,
+  options: SyntheticHostOptions = {},
 ): SyntheticModules {
+  const causes = options.causes ?? ((f: number) => f);
+  const ram = options.ram ?? { base: 0, bytes: 0 };
   const view = new DataView(memory.buffer);
   const get = (at: number): number => view.getUint32(at, true);
   const set = (at: number, value: number): void => view.setUint32(at, value, true);
   const system = (env: number, n: number): number => env + SYSTEM_OFFSET + 4 * n;
+  const fail = (env: number, cause: number, address: bigint): void => {
+    set(env + ENV.fault, cause);
+    view.setBigUint64(env + ENV.faultValue, BigInt.asUintN(32, address), true);
+  };
   return {
     isa: {
       deliver(env) {
@@ -44,13 +59,25 @@ export function syntheticModules(
       },
       poll: () => undefined,
       raise(env, cause, address) {
-        set(env + ENV.fault, cause);
-        view.setBigUint64(env + ENV.faultValue, BigInt(address >>> 0), true);
+        fail(env, cause, BigInt(address));
       },
       eret(env) {
         view.setBigUint64(env + ENV.pc, BigInt(get(system(env, SYSTEM.pc))), true);
         set(env + ENV.mode, get(system(env, SYSTEM.mode)) & MODE_DELAY);
       },
+      walk(env, va, access) {
+        const offset = Number(BigInt.asUintN(64, va)) - ram.base;
+        if (offset < 0 || offset >= ram.bytes) {
+          fail(env, access === 2 ? CAUSE.fetch : CAUSE.access, va);
+          return 0;
+        }
+        view.setBigUint64(env + ENV.walkPa, BigInt.asUintN(64, va), true);
+        set(env + ENV.walkRights, 7);
+        set(env + ENV.walkSizeLog2, 12);
+        return 1;
+      },
+      misaligned: (env, va) => fail(env, CAUSE.misaligned, va),
+      access_fault: (env, va, access) => fail(env, access === 2 ? CAUSE.fetch : CAUSE.access, va),
     },
     host: {
       halt: (env) => set(env + ENV.hostExit, EXIT.host),

@@ -16,6 +16,7 @@ import { syntheticFrontEnd } from './front-end.ts';
 import { readState, syntheticModules, writeState, type SyntheticState } from './host.ts';
 import { Ports } from './ports.ts';
 import type { SyntheticProgram } from './random-program.ts';
+import { SYNTHETIC_BASE } from './reference.ts';
 
 /** How a program is executed. `optimized`: the passes run before a region is compiled. */
 export interface SyntheticMachineOptions {
@@ -26,8 +27,6 @@ export interface SyntheticMachineOptions {
   /** Regions count instructions, so that runs end exactly; default true. */
   readonly counting?: boolean;
 }
-
-const BASE = 0x80000000;
 
 /** A synthetic guest on the engine's generated code, over flat memory with a JavaScript softmmu. */
 export class SyntheticMachine {
@@ -44,14 +43,14 @@ export class SyntheticMachine {
     const compile = options.tier === 'regions';
     this.flat = new FlatMachine({
       frontEnd: syntheticFrontEnd,
-      base: BigInt(BASE),
+      base: BigInt(SYNTHETIC_BASE),
       interpreter: { exact: true, ...(compile ? { hotThreshold: options.hotThreshold ?? 2 } : {}) },
       ...(compile ? { hot: (_, record) => this.compile(record) } : {}),
     });
     const fetchFault = 12;
-    const modules = syntheticModules(this.flat.memory, this.ports, (f) =>
-      f === fetchFault ? CAUSE.fetch : f,
-    );
+    const modules = syntheticModules(this.flat.memory, this.ports, {
+      causes: (f) => (f === fetchFault ? CAUSE.fetch : f),
+    });
     Object.assign(this.flat.imports['isa'] as object, modules.isa);
     Object.assign(this.flat.imports['host'] as object, modules.host);
     this.flat.write(BigInt(program.base), program.code);
@@ -119,6 +118,3 @@ export class SyntheticMachine {
     flat.view.setInt32(record + RECORD.low, index, true);
   }
 }
-
-/** Guest address where programs for this machine begin. */
-export const SYNTHETIC_BASE = BASE;

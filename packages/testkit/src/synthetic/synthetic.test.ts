@@ -12,44 +12,18 @@ import {
 import { SyntheticAssembler } from './assembler.ts';
 import { CAUSE, MODE_DELAY, SYSTEM } from './encoding.ts';
 import { syntheticFrontEnd } from './front-end.ts';
-import { readState, syntheticModules, writeState, type SyntheticState } from './host.ts';
-import { SyntheticOracle } from './oracle.ts';
+import { readState, syntheticModules, writeState } from './host.ts';
+import type { SyntheticOracle } from './oracle.ts';
 import { Ports } from './ports.ts';
-import { dice, randomProgram, type SyntheticProgram } from './random-program.ts';
-import { SYNTHETIC_BASE, SyntheticMachine, type SyntheticMachineOptions } from './synthetic-machine.ts';
-
-const RAM_BYTES = 64 * 4096;
-
-function start(program: SyntheticProgram): SyntheticState {
-  return {
-    pc: program.entry,
-    mode: 0,
-    r: [1, 2, 3, 4, 5, program.data, program.data + 0x3000, 0],
-    s: [0, 0, 0, 0, program.base, 0, 0, 0],
-    hidden: 0,
-    flags: 0,
-  };
-}
-
-function oracleOf(program: SyntheticProgram): { oracle: SyntheticOracle; ports: Ports } {
-  const ports = new Ports();
-  const ram = new Uint8Array(RAM_BYTES);
-  ram.set(program.code, program.base - SYNTHETIC_BASE);
-  const oracle = new SyntheticOracle(ram, SYNTHETIC_BASE, ports);
-  const initial = start(program);
-  oracle.pc = initial.pc;
-  oracle.r.set(initial.r);
-  oracle.s.set(initial.s);
-  return { oracle, ports };
-}
-const stateOf = (o: SyntheticOracle): SyntheticState => ({
-  pc: o.pc,
-  mode: o.mode,
-  r: [...o.r],
-  s: [...o.s],
-  hidden: o.hidden,
-  flags: o.flags,
-});
+import { dice, randomProgram } from './random-program.ts';
+import {
+  initialState,
+  oracleState,
+  SYNTHETIC_BASE,
+  SYNTHETIC_RAM_BYTES,
+  syntheticOracle,
+} from './reference.ts';
+import { SyntheticMachine, type SyntheticMachineOptions } from './synthetic-machine.ts';
 
 describe('front end and oracle agree, instruction by instruction', () => {
   test('through the reference evaluator', () => {
@@ -58,17 +32,17 @@ describe('front end and oracle agree, instruction by instruction', () => {
     const covered = new Set<string>();
     for (let seed = 1; seed <= 40; seed++) {
       const program = randomProgram(seed, SYNTHETIC_BASE);
-      const { oracle, ports } = oracleOf(program);
+      const { oracle, ports } = syntheticOracle(program);
       const memory = new WebAssembly.Memory({ initial: 1 });
       const view = new DataView(memory.buffer);
       const mine = new Ports();
       const modules = syntheticModules(memory, mine);
-      const ram = new Uint8Array(RAM_BYTES);
+      const ram = new Uint8Array(SYNTHETIC_RAM_BYTES);
       ram.set(program.code, program.base - SYNTHETIC_BASE);
-      writeState(view, 0, start(program));
+      writeState(view, 0, initialState(program));
       const offset = (at: bigint, width: number): number => {
         const o = Number(at) - SYNTHETIC_BASE;
-        if (o >= 0 && o + width <= RAM_BYTES) return o;
+        if (o >= 0 && o + width <= SYNTHETIC_RAM_BYTES) return o;
         view.setInt32(ENV.fault, CAUSE.access, true);
         view.setBigUint64(ENV.faultValue, at, true);
         return -1;
@@ -118,7 +92,7 @@ describe('front end and oracle agree, instruction by instruction', () => {
         view.setBigUint64(ENV.pc, outcome.pc, true);
         if (outcome.kind === 'fault') modules.isa.deliver(0);
         oracle.step();
-        const [got, want] = [readState(view, 0), stateOf(oracle)];
+        const [got, want] = [readState(view, 0), oracleState(oracle)];
         if (JSON.stringify(got) !== JSON.stringify(want))
           expect([seed, i, def.name, got]).toEqual([seed, i, def.name, want]);
       }
@@ -133,8 +107,8 @@ describe('front end and oracle agree, instruction by instruction', () => {
 /** Runs a program in chunks of random size on machine and oracle; compares after each. */
 function lockstep(seed: number, options: SyntheticMachineOptions, instructions = 3000): SyntheticMachine {
   const program = randomProgram(seed, SYNTHETIC_BASE);
-  const { oracle, ports } = oracleOf(program);
-  const machine = new SyntheticMachine(program, start(program), options);
+  const { oracle, ports } = syntheticOracle(program);
+  const machine = new SyntheticMachine(program, initialState(program), options);
   const roll = dice(seed);
   while (!oracle.halted && oracle.executed < instructions) {
     const chunk = 1 + roll(roll(3) === 0 ? 500 : 40);
@@ -144,7 +118,7 @@ function lockstep(seed: number, options: SyntheticMachineOptions, instructions =
       seed,
       oracle.executed,
       oracle.halted,
-      stateOf(oracle),
+      oracleState(oracle),
     ]);
   }
   expect([seed, machine.ports.log]).toEqual([seed, ports.log]);
@@ -171,16 +145,16 @@ describe('regions that do not count', () => {
     let merged = 0;
     for (let seed = 100; seed < 125; seed++) {
       const program = randomProgram(seed, SYNTHETIC_BASE, { rounds: 200, wild: 400 });
-      const { oracle } = oracleOf(program);
+      const { oracle } = syntheticOracle(program);
       while (!oracle.halted && oracle.executed < 200_000) oracle.step();
       if (!oracle.halted) continue;
-      const machine = new SyntheticMachine(program, start(program), {
+      const machine = new SyntheticMachine(program, initialState(program), {
         tier: 'regions',
         optimized: true,
         counting: false,
       });
       machine.run(1 << 30);
-      expect([seed, machine.state()]).toEqual([seed, stateOf(oracle)]);
+      expect([seed, machine.state()]).toEqual([seed, oracleState(oracle)]);
       merged += machine.regions.length;
     }
     expect(merged).toBeGreaterThan(10);
@@ -198,15 +172,15 @@ describe('regions that do not count', () => {
       entry: SYNTHETIC_BASE,
       data: SYNTHETIC_BASE + 0x4000,
     };
-    const machine = new SyntheticMachine(program, start(program), {
+    const machine = new SyntheticMachine(program, initialState(program), {
       tier: 'regions',
       optimized: true,
       counting: false,
     });
     machine.run(1 << 30);
-    const { oracle } = oracleOf(program);
+    const { oracle } = syntheticOracle(program);
     while (!oracle.halted) oracle.step();
-    expect(machine.state()).toEqual(stateOf(oracle));
+    expect(machine.state()).toEqual(oracleState(oracle));
     const region = machine.regions[0];
     const loop = region?.blocks.get(BigInt(SYNTHETIC_BASE + 6));
     expect(loop?.terminator).toMatchObject({ kind: 'branch', taken: BigInt(SYNTHETIC_BASE + 6) });
@@ -226,7 +200,7 @@ describe('the oracle itself', () => {
     const a = new SyntheticAssembler(SYNTHETIC_BASE);
     build(a);
     a.emit('halt');
-    const { oracle } = oracleOf({
+    const { oracle } = syntheticOracle({
       base: SYNTHETIC_BASE,
       code: a.finish(),
       entry: SYNTHETIC_BASE,
@@ -250,7 +224,7 @@ describe('the oracle itself', () => {
       a.label('never');
     });
     expect([o.r[1], o.r[2], o.r[3]]).toEqual([77, 3, 55]);
-    const p = oracleOf({
+    const p = syntheticOracle({
       base: SYNTHETIC_BASE,
       code: new SyntheticAssembler(SYNTHETIC_BASE).emit('jmpd', { t: 8 }).emit('trap', { n: 3 }).finish(),
       entry: SYNTHETIC_BASE,
