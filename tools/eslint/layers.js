@@ -20,6 +20,7 @@ export const layers = {
   devices: { layer: 2, side: 'io', browser: true },
   block: { layer: 2, side: 'io', browser: true },
   net: { layer: 2, side: 'io', browser: true },
+  'nine-p': { layer: 2, side: 'io', browser: true },
 
   'accel-tcg': { layer: 3, side: 'cpu', browser: false },
   machine: { layer: 4, browser: false },

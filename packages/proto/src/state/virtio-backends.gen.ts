@@ -111,3 +111,16 @@ export const virtioBalloonState = defineState<VirtioBalloonState>('polyvisor.dev
   { name: 'actual', number: 2, type: 'uint32', width: 32, reset: 0, since: 1 },
   { name: 'poison', number: 3, type: 'uint32', width: 32, reset: 0, since: 1 },
 ]);
+
+/** 9P transport. */
+export interface VirtioNinePState {
+  /** Mount tag, to notice that another share was put in its place. */
+  tag: string;
+  /** The file server's session, in a form of its own. */
+  session: Uint8Array;
+}
+
+export const virtioNinePState = defineState<VirtioNinePState>('polyvisor.device.v1.VirtioNinePState', [
+  { name: 'tag', number: 1, type: 'string', since: 1 },
+  { name: 'session', number: 2, type: 'bytes', since: 1, limit: 67108864 },
+]);

@@ -1,0 +1,2 @@
+export { openHostFolder } from './host-tree.ts';
+export type { HostFolderOptions } from './host-tree.ts';

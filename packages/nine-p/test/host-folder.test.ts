@@ -1,0 +1,731 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { encodeRequest } from '../src/codec/message-codec.ts';
+import type { RequestName } from '../src/codec/messages.ts';
+import { requests } from '../src/codec/messages.ts';
+import * as errno from '../src/errno.ts';
+import type { FileTree } from '../src/file-tree.ts';
+import { HostTree, openHostFolder } from '../src/node/host-tree.ts';
+import { MSIZE_MAX, NOFID, VERSION } from '../src/protocol.ts';
+import type { NinePServer, NinePServerOptions } from '../src/server.ts';
+import { createNinePServer } from '../src/server.ts';
+import { NinePClient } from './nine-p-client.ts';
+
+let base: string;
+let folder: string;
+let servers: NinePServer[] = [];
+
+beforeEach(() => {
+  base = fs.mkdtempSync(join(tmpdir(), 'nine-p-'));
+  folder = join(base, 'share');
+  fs.mkdirSync(folder);
+  fs.writeFileSync(join(base, 'secret'), 'secret');
+  fs.mkdirSync(join(base, 'outside'));
+});
+
+afterEach(async () => {
+  await Promise.all(servers.map((server) => server.close()));
+  servers = [];
+  fs.rmSync(base, { recursive: true, force: true });
+});
+
+interface Share {
+  readonly client: NinePClient;
+  readonly server: NinePServer;
+  readonly tree: HostTree;
+}
+
+async function share(
+  options: NinePServerOptions & { readOnly?: boolean; maxDescriptors?: number } = {},
+): Promise<Share> {
+  const { readOnly = false, maxDescriptors } = options;
+  const tree = await openHostFolder({
+    path: folder,
+    readOnly,
+    ...(maxDescriptors === undefined ? {} : { maxDescriptors }),
+  });
+  const server = createNinePServer(options, { tree });
+  servers.push(server);
+  const client = new NinePClient(server);
+  await client.start();
+  return { client, server, tree: asHostTree(tree) };
+}
+
+function asHostTree(tree: FileTree): HostTree {
+  if (tree instanceof HostTree) return tree;
+  throw new Error('not a host tree');
+}
+
+const at = (path: string): string => join(folder, path);
+const mode = (path: string): number => fs.lstatSync(at(path)).mode & 0o7777;
+const nothing = {
+  mode: 0,
+  uid: 0,
+  gid: 0,
+  size: 0n,
+  atimeSec: 0n,
+  atimeNsec: 0n,
+  mtimeSec: 0n,
+  mtimeNsec: 0n,
+};
+
+describe('files', () => {
+  test('are created, written, read and truncated', async () => {
+    const { client } = await share();
+    const fid = await client.create('', 'a', 2, 0o666);
+    expect(await client.write(fid, 'hello, host')).toBe(11);
+    expect(await client.read(fid, 7n)).toBe('host');
+    expect(await client.read(fid, 11n)).toBe('');
+    expect(fs.readFileSync(at('a'), 'utf8')).toBe('hello, host');
+    expect(mode('a')).toBe(0o666);
+    await client.call('Tsetattr', { ...nothing, fid, valid: 8, size: 5n });
+    await client.call('Tfsync', { fid, datasync: 1 });
+    expect(fs.readFileSync(at('a'), 'utf8')).toBe('hello');
+    // Without an open file, too.
+    await client.call('Tsetattr', { ...nothing, fid: await client.walk('a'), valid: 8, size: 2n });
+    await client.call('Tclunk', { fid });
+    expect(await client.read(await client.open('a'))).toBe('he');
+    expect(await client.failure('Tread', { fid, offset: 0n, count: 1 })).toBe(errno.EBADF);
+  });
+
+  test('of any bytes and size come back equal', async () => {
+    const { client } = await share();
+    const data = Uint8Array.from({ length: 2_000_000 }, (_, index) => (index * 31) ^ (index >> 8));
+    fs.writeFileSync(at('big'), data);
+    const fid = await client.open('big', 2);
+    const parts: Uint8Array[] = [];
+    for (let offset = 0; ;) {
+      const { data: part } = await client.call('Tread', { fid, offset: BigInt(offset), count: MSIZE_MAX });
+      if (part.length === 0) break;
+      parts.push(part);
+      offset += part.length;
+    }
+    expect(parts[0]!.length).toBe(MSIZE_MAX - 11);
+    expect(Buffer.concat(parts).equals(data)).toBe(true);
+    const top = MSIZE_MAX - 23;
+    expect((await client.call('Twrite', { fid, offset: 3n, data: data.subarray(0, top) })).count).toBe(top);
+    expect(
+      fs
+        .readFileSync(at('big'))
+        .subarray(3, 3 + top)
+        .equals(data.subarray(0, top)),
+    ).toBe(true);
+  });
+
+  test('stay usable while open after their name is gone', async () => {
+    const { client } = await share();
+    const fid = await client.create('', 'a');
+    await client.write(fid, 'kept');
+    const other = await client.walk('a');
+    await client.call('Tunlinkat', { fid: 0, name: 'a', flags: 0 });
+    expect(await client.read(fid)).toBe('kept');
+    expect((await client.call('Tgetattr', { fid, mask: 0x7ffn })).nlink).toBe(0n);
+    await client.call('Tsetattr', { ...nothing, fid: other, valid: 8, size: 2n });
+    await client.call('Tlopen', { fid: other, flags: 0 });
+    expect(await client.read(other)).toBe('ke');
+    expect(await client.failure('Tremove', { fid: other })).toBe(errno.ESTALE);
+  });
+
+  test('take append, exclusive and truncate as open(2) does', async () => {
+    const { client } = await share();
+    fs.writeFileSync(at('log'), 'one ');
+    const fid = await client.open('log', 0o2001);
+    await client.write(fid, 'two', 0n);
+    expect(fs.readFileSync(at('log'), 'utf8')).toBe('one two');
+    const directory = await client.walk('');
+    const request = { fid: directory, name: 'log', mode: 0o600, gid: 0 };
+    expect(await client.failure('Tlcreate', { ...request, flags: 0o201 })).toBe(errno.EEXIST);
+    await client.call('Tlcreate', { ...request, flags: 0o1001 });
+    expect(fs.readFileSync(at('log'), 'utf8')).toBe('');
+    expect(await client.failure('Tread', { fid: directory, offset: 0n, count: 1 })).toBe(errno.EBADF);
+  });
+
+  test('tell their attributes and take new ones', async () => {
+    const { client } = await share();
+    fs.writeFileSync(at('a'), 'x');
+    const fid = await client.walk('a');
+    const host = fs.statSync(at('a'), { bigint: true });
+    const before = await client.call('Tgetattr', { fid, mask: 0x7ffn });
+    expect(before).toMatchObject({ size: 1n, mode: Number(host.mode), nlink: 1n, uid: Number(host.uid) });
+    expect(before.mtimeSec * 1_000_000_000n + before.mtimeNsec).toBe(host.mtimeNs);
+    expect(before.qid.version).not.toBe(0);
+    // Mode, owner, both times.
+    await client.call('Tsetattr', {
+      ...nothing,
+      fid,
+      valid: 0x1b7,
+      mode: 0o106751,
+      uid: 12345,
+      gid: 12345,
+      atimeSec: 5n,
+      atimeNsec: 7n,
+      mtimeSec: 2n ** 64n - 3n,
+      mtimeNsec: 999_999_999n,
+    });
+    const after = fs.statSync(at('a'), { bigint: true });
+    expect([after.atimeNs, after.mtimeNs]).toEqual([5_000_000_007n, -2_000_000_001n]);
+    expect([mode('a'), after.uid, after.gid]).toEqual([0o751, host.uid, host.gid]);
+    expect(await client.call('Tgetattr', { fid, mask: 0n })).toMatchObject({
+      mtimeSec: 2n ** 64n - 3n,
+      mtimeNsec: 999_999_999n,
+    });
+    await client.call('Tsetattr', { ...nothing, fid, valid: 0x20 });
+    const touched = fs.statSync(at('a'), { bigint: true });
+    expect(touched.atimeNs).toBe(5_000_000_007n);
+    expect(touched.mtimeNs).toBeGreaterThan(host.mtimeNs - 1n);
+    expect(await client.failure('Tsetattr', { ...nothing, fid, valid: 0x120, mtimeNsec: 10n ** 9n })).toBe(
+      errno.EINVAL,
+    );
+  });
+
+  test('have locks that always succeed, and no extended attributes', async () => {
+    const { client } = await share();
+    const fid = await client.create('', 'a');
+    const lock = { fid, type: 1, start: 3n, length: 2n ** 64n - 1n, process: 4, client: 'guest' };
+    expect(await client.call('Tlock', { ...lock, flags: 1 })).toEqual({ status: 0 });
+    const { fid: _, ...same } = lock;
+    expect(await client.call('Tgetlock', lock)).toEqual({ ...same, type: 2 });
+    expect(await client.failure('Txattrwalk', { fid, newfid: 9, name: 'user.a' })).toBe(errno.EOPNOTSUPP);
+    expect(await client.failure('Txattrcreate', { fid, name: 'user.a', size: 1n, flags: 0 })).toBe(
+      errno.EOPNOTSUPP,
+    );
+    expect((await client.call('Tstatfs', { fid })).namelen).toBe(255);
+  });
+});
+
+describe('names', () => {
+  test('are made, moved and removed', async () => {
+    const { client } = await share();
+    await client.call('Tmkdir', { fid: 0, name: 'd', mode: 0o777, gid: 0 });
+    expect(mode('d')).toBe(0o777);
+    const file = await client.create('d', 'a');
+    await client.write(file, 'text');
+    const d = await client.walk('d');
+    await client.call('Tlink', { directory: 0, fid: file, name: 'b' });
+    expect(fs.statSync(at('b')).nlink).toBe(2);
+    await client.call('Trenameat', { oldDirectory: d, oldName: 'a', newDirectory: 0, newName: 'c' });
+    // A fid follows its file.
+    await client.call('Tlink', { directory: d, fid: file, name: 'again' });
+    await client.call('Trename', { fid: file, directory: d, name: 'e' });
+    expect(fs.readdirSync(at('d')).sort()).toEqual(['again', 'e']);
+    await client.call('Tremove', { fid: await client.walk('d/e') });
+    expect(await client.failure('Tunlinkat', { fid: 0, name: 'd', flags: 0x200 })).toBe(39);
+    await client.call('Tunlinkat', { fid: d, name: 'again', flags: 0 });
+    await client.call('Tunlinkat', { fid: 0, name: 'd', flags: 0x200 });
+    expect(fs.readdirSync(folder)).toEqual(['b']);
+    expect(await client.failure('Tremove', { fid: 0 })).toBe(errno.EBUSY);
+  });
+
+  test('need not be UTF-8', async () => {
+    const { client } = await share();
+    await client.create('', 'caf\xc3\xa9 \xff\xfe');
+    expect(fs.readdirSync(folder, { encoding: 'buffer' })[0]!.toString('latin1')).toBe(
+      'caf\xc3\xa9 \xff\xfe',
+    );
+    await client.call('Tsymlink', { fid: 0, name: '\x80', target: '\xfe/x', gid: 0 });
+    expect(await client.call('Treadlink', { fid: await client.walk('\x80') })).toEqual({ target: '\xfe/x' });
+    const names = (await client.readdir(await client.open('', 0))).map(({ name }) => name);
+    expect(names).toEqual(['.', '..', 'caf\xc3\xa9 \xff\xfe', '\x80']);
+  });
+
+  test('of a folder are listed piece by piece, whatever changes meanwhile', async () => {
+    const { client } = await share();
+    const names = Array.from({ length: 300 }, (_, index) => `file${index}`);
+    for (const name of names) fs.writeFileSync(at(name), '');
+    const fid = await client.open('');
+    const seen: string[] = [];
+    let offset = 0n;
+    for (;;) {
+      const records = await client.readdir(fid, offset, 1000);
+      if (records.length === 0) break;
+      seen.push(...records.map(({ name }) => name));
+      offset = records.at(-1)!.offset;
+      if (seen.length === records.length) {
+        fs.rmSync(at('file299'));
+        fs.writeFileSync(at('a new one'), '');
+      }
+    }
+    expect(seen.sort()).toEqual(['.', '..', ...names.filter((name) => name !== 'file299')].sort());
+    const [first, second, third] = await client.readdir(fid);
+    expect(first).toMatchObject({ name: '.', type: 4, path: BigInt(fs.statSync(folder).ino) });
+    expect(third).toMatchObject({
+      name: 'a new one',
+      type: 8,
+      path: BigInt(fs.statSync(at('a new one')).ino),
+    });
+    expect((await client.readdir(fid, second!.offset))[0]).toEqual(third);
+    expect(await client.failure('Treaddir', { fid, offset: 0n, count: 24 })).toBe(errno.EINVAL);
+    expect(await client.readdir(fid, 2n ** 63n)).toEqual([]);
+  });
+
+  test('that are no names are refused', async () => {
+    const { client } = await share();
+    const bad: [string, number][] = [
+      ['..', errno.EINVAL],
+      ['.', errno.EINVAL],
+      ['', errno.ENOENT],
+      ['a/b', errno.EINVAL],
+      ['../secret', errno.EINVAL],
+      ['a\0b', errno.EINVAL],
+      ['x'.repeat(256), errno.ENAMETOOLONG],
+    ];
+    fs.writeFileSync(at('a'), '');
+    for (const [name, expected] of bad) {
+      const made = expected === errno.EINVAL && /^\.+$/.test(name) ? errno.EEXIST : expected;
+      expect(await client.failure('Tmkdir', { fid: 0, name, mode: 0, gid: 0 })).toBe(made);
+      expect(await client.failure('Tsymlink', { fid: 0, name, target: 'x', gid: 0 })).toBe(made);
+      expect(await client.failure('Tmknod', { fid: 0, name, mode: 0, major: 0, minor: 0, gid: 0 })).toBe(
+        made,
+      );
+      expect(await client.failure('Tlcreate', { fid: 0, name, flags: 1, mode: 0, gid: 0 })).toBe(expected);
+      expect(await client.failure('Tunlinkat', { fid: 0, name, flags: 0 })).toBe(expected);
+      const move = { oldDirectory: 0, oldName: 'a', newDirectory: 0, newName: name };
+      expect(await client.failure('Trenameat', move)).toBe(expected);
+      if (name !== '.' && name !== '..')
+        expect(await client.failure('Twalk', { fid: 0, newfid: 7, names: [name] })).toBe(expected);
+    }
+  });
+});
+
+describe('nothing leaves the folder', () => {
+  test('not by dots', async () => {
+    const { client } = await share();
+    fs.mkdirSync(at('d'));
+    const root = (await client.call('Tgetattr', { fid: 0, mask: 0n })).qid;
+    const up = { fid: await client.walk('d'), names: ['..', '..', '..', 'd', '..'] };
+    expect((await client.call('Twalk', { ...up, newfid: 9 })).qids.at(-1)).toEqual(root);
+    const { qids } = await client.call('Twalk', { fid: 0, newfid: 10, names: ['..', 'secret'] });
+    expect(qids).toEqual([root]);
+    expect(await client.failure('Tgetattr', { fid: 10, mask: 0n })).toBe(errno.EBADF);
+  });
+
+  test('not by links, which are shown as links', async () => {
+    const { client } = await share();
+    fs.symlinkSync('../secret', at('file'));
+    fs.symlinkSync('..', at('up'));
+    fs.symlinkSync(join(base, 'outside'), at('away'));
+    await client.call('Tsymlink', { fid: 0, name: 'mine', target: `${base}/secret`, gid: 0 });
+    for (const name of ['file', 'up', 'away', 'mine']) {
+      const fid = await client.walk(name);
+      expect((await client.call('Tgetattr', { fid, mask: 0n })).mode & 0o170000).toBe(0o120000);
+      expect((await client.call('Treadlink', { fid })).target).toBe(fs.readlinkSync(at(name)));
+      expect(await client.failure('Tlopen', { fid, flags: 0 })).toBe(errno.ELOOP);
+      expect(await client.failure('Tmkdir', { fid, name: 'x', mode: 0o777, gid: 0 })).toBe(errno.ENOTDIR);
+      expect(await client.failure('Tsetattr', { ...nothing, fid, valid: 1, mode: 0o777 })).toBe(
+        errno.EOPNOTSUPP,
+      );
+      expect(await client.failure('Tsetattr', { ...nothing, fid, valid: 8 })).toBe(errno.EINVAL);
+      const create = { fid: await client.walk(''), name, mode: 0o600, gid: 0 };
+      expect(await client.failure('Tlcreate', { ...create, flags: 0o1002 })).toBe(errno.ELOOP);
+    }
+    expect((await client.call('Twalk', { fid: 0, newfid: 7, names: ['up', 'secret'] })).qids.length).toBe(1);
+    // The link's own times.
+    const old = fs.statSync(join(base, 'secret')).mtimeMs;
+    await client.call('Tsetattr', { ...nothing, fid: await client.walk('file'), valid: 0x120, mtimeSec: 1n });
+    expect([fs.statSync(join(base, 'secret')).mtimeMs, fs.lstatSync(at('file')).mtimeMs]).toEqual([
+      old,
+      1000,
+    ]);
+    // A further name of the link, not of what it points to.
+    await client.call('Tlink', { directory: 0, fid: await client.walk('file'), name: 'second' });
+    expect(fs.readlinkSync(at('second'))).toBe('../secret');
+    expect(fs.readFileSync(join(base, 'secret'), 'utf8')).toBe('secret');
+  });
+
+  test('not by a folder that becomes a link between two requests', async () => {
+    const { client } = await share();
+    fs.mkdirSync(at('d'));
+    fs.writeFileSync(at('d/secret'), 'mine');
+    const fid = await client.walk('d');
+    fs.renameSync(at('d'), at('moved'));
+    fs.symlinkSync('..', at('d'));
+    const inside = 60;
+    await client.call('Twalk', { fid, newfid: inside, names: ['secret'] });
+    await client.call('Tlopen', { fid: inside, flags: 0 });
+    expect(await client.read(inside)).toBe('mine');
+    await client.call('Tmkdir', { fid, name: 'new', mode: 0o755, gid: 0 });
+    expect(fs.existsSync(at('moved/new'))).toBe(true);
+    await client.call('Tunlinkat', { fid, name: 'secret', flags: 0 });
+    expect(fs.readFileSync(join(base, 'secret'), 'utf8')).toBe('secret');
+  });
+
+  test('not by a name that changes all the time', async () => {
+    const { client } = await share();
+    fs.writeFileSync(at('real'), 'mine');
+    fs.symlinkSync('../secret', at('link'));
+    fs.mkdirSync(at('folder'));
+    fs.writeFileSync(at('folder/secret'), 'mine');
+    fs.symlinkSync('..', at('up'));
+    const read = async (...names: string[]): Promise<string> => {
+      const fid = 1000 + Math.floor(Math.random() * 1e9);
+      const { qids } = await client.call('Twalk', { fid: 0, newfid: fid, names });
+      if (qids.length < names.length) return 'not there';
+      try {
+        await client.call('Tlopen', { fid, flags: 0 });
+        return await client.read(fid);
+      } finally {
+        await client.call('Tclunk', { fid });
+      }
+    };
+    let stop = false;
+    const flip = (async () => {
+      while (!stop) {
+        fs.renameSync(at('folder'), at('d'));
+        await new Promise((resolve) => setImmediate(resolve));
+        fs.renameSync(at('d'), at('folder'));
+        fs.symlinkSync('..', at('d'));
+        fs.symlinkSync('../secret', at('f'));
+        await new Promise((resolve) => setImmediate(resolve));
+        fs.rmSync(at('d'));
+        fs.renameSync(at('real'), at('f'));
+        await new Promise((resolve) => setImmediate(resolve));
+        fs.renameSync(at('f'), at('real'));
+      }
+    })();
+    const seen = new Set<string>();
+    for (let round = 0; round < 150; round++) {
+      const results = await Promise.allSettled([
+        read('d', 'secret'),
+        read('f'),
+        read('d', 'secret'),
+        read('f'),
+      ]);
+      for (const result of results) seen.add(result.status === 'fulfilled' ? result.value : 'refused');
+    }
+    stop = true;
+    await flip;
+    expect(seen.has('secret')).toBe(false);
+    expect(seen.has('mine')).toBe(true);
+  });
+
+  test('not by pipes, sockets and devices', async () => {
+    const { client } = await share();
+    for (const [name, type] of [
+      ['pipe', 0o010000],
+      ['socket', 0o140000],
+    ] as const) {
+      await client.call('Tmknod', { fid: 0, name, mode: type | 0o600, major: 0, minor: 0, gid: 0 });
+      const fid = await client.walk(name);
+      expect((await client.call('Tgetattr', { fid, mask: 0n })).mode).toBe(type | 0o600);
+      for (const flags of [0, 1, 2])
+        expect(await client.failure('Tlopen', { fid, flags })).toBe(errno.EACCES);
+      const create = { fid: await client.walk(''), name, flags: 1, mode: 0o600, gid: 0 };
+      expect(await client.failure('Tlcreate', create)).toBe(errno.EACCES);
+    }
+    for (const type of [0o020000, 0o060000, 0o120000, 0o040000]) {
+      const request = { fid: 0, name: 'device', mode: type | 0o600, major: 1, minor: 3, gid: 0 };
+      expect(await client.failure('Tmknod', request)).toBe(errno.EPERM);
+    }
+    await client.call('Tmknod', { fid: 0, name: 'plain', mode: 0o106755, major: 0, minor: 0, gid: 0 });
+    expect(mode('plain')).toBe(0o755);
+  });
+
+  test('nor by the kernel folders of the host', async () => {
+    await expect(openHostFolder({ path: '/proc/self', readOnly: true })).rejects.toMatchObject({
+      code: 'invalid-argument',
+    });
+    const tree = await openHostFolder({ path: '/', readOnly: true });
+    const server = createNinePServer({}, { tree });
+    servers.push(server);
+    const client = new NinePClient(server);
+    await client.start();
+    for (const name of ['proc', 'sys'])
+      expect(await client.failure('Twalk', { fid: 0, newfid: 8, names: [name, 'self'] })).toBe(errno.EACCES);
+  });
+
+  test('and set-user-id bits stay in the guest', async () => {
+    const { client } = await share();
+    await client.create('', 'a', 2, 0o6755);
+    await client.call('Tmkdir', { fid: 0, name: 'd', mode: 0o7775, gid: 0 });
+    expect([mode('a'), mode('d')]).toEqual([0o755, 0o3775]);
+  });
+});
+
+test('a read-only share refuses every change', async () => {
+  fs.writeFileSync(at('a'), 'text');
+  fs.mkdirSync(at('d'));
+  const { client } = await share({ readOnly: true });
+  const before = execFileSync('ls', ['-laR', '--full-time', '--time=ctime', folder]);
+  const fid = await client.walk('a');
+  const changes: { readonly [Name in RequestName]?: object } = {
+    Tlcreate: { fid: 0, name: 'n', flags: 0, mode: 0o600, gid: 0 },
+    Tsymlink: { fid: 0, name: 'n', target: 'x', gid: 0 },
+    Tmknod: { fid: 0, name: 'n', mode: 0o100600, major: 0, minor: 0, gid: 0 },
+    Trename: { fid, directory: 0, name: 'n' },
+    Tsetattr: { ...nothing, fid, valid: 0x20 },
+    Txattrcreate: { fid, name: 'user.n', size: 1n, flags: 0 },
+    Tlink: { directory: 0, fid, name: 'n' },
+    Tmkdir: { fid: 0, name: 'n', mode: 0o700, gid: 0 },
+    Trenameat: { oldDirectory: 0, oldName: 'a', newDirectory: 0, newName: 'n' },
+    Tunlinkat: { fid: 0, name: 'a', flags: 0 },
+    Twrite: { fid, offset: 0n, data: new Uint8Array(1) },
+    Tremove: { fid },
+  };
+  for (const [name, body] of Object.entries(changes))
+    expect([name, await client.failure(name as RequestName, body as never)]).toEqual([name, errno.EROFS]);
+  for (const flags of [1, 2, 0o1000, 0o2001])
+    expect(await client.failure('Tlopen', { fid, flags })).toBe(errno.EROFS);
+  expect(await client.read(await client.open('a'))).toBe('text');
+  expect((await client.readdir(await client.open(''))).map(({ name }) => name)).toEqual([
+    '.',
+    '..',
+    'a',
+    'd',
+  ]);
+  expect(execFileSync('ls', ['-laR', '--full-time', '--time=ctime', folder])).toEqual(before);
+});
+
+describe('sessions', () => {
+  test('agree on a version and a message size', async () => {
+    const { client } = await share({ maxMessageBytes: 65536 });
+    expect(await client.call('Tversion', { msize: 8192, version: VERSION })).toEqual({
+      msize: 8192,
+      version: VERSION,
+    });
+    expect(await client.call('Tversion', { msize: 1 << 20, version: VERSION })).toMatchObject({
+      msize: 65536,
+    });
+    expect(await client.failure('Tversion', { msize: 100, version: VERSION })).toBe(errno.EMSGSIZE);
+    expect(await client.call('Tversion', { msize: 8192, version: '9P2000.u' })).toEqual({
+      msize: 8192,
+      version: 'unknown',
+    });
+    expect(await client.failure('Tgetattr', { fid: 0, mask: 0n })).toBe(errno.EINVAL);
+    await client.start(8192);
+    expect(
+      (await client.call('Tread', { fid: await client.create('', 'a'), offset: 0n, count: 9000 })).data
+        .length,
+    ).toBe(0);
+    const data = new Uint8Array(8192);
+    expect(await client.failure('Twrite', { fid: 0, offset: 0n, data })).toBe(errno.EMSGSIZE);
+  });
+
+  test('give every descriptor back', async () => {
+    const { client, server, tree } = await share();
+    fs.mkdirSync(at('a/b/c'), { recursive: true });
+    const first = tree.descriptors;
+    const fid = await client.create('a/b/c', 'file');
+    await client.open('a/b');
+    expect(tree.descriptors).toBe(first + 6);
+    await client.call('Tclunk', { fid });
+    expect(tree.descriptors).toBe(first + 3);
+    await client.start();
+    expect(tree.descriptors).toBe(first);
+    await client.open('a/b/c');
+    server.reset();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(tree.descriptors).toBe(first);
+  });
+
+  test('have limits', async () => {
+    const { client, tree } = await share({ maxFids: 10, maxOpenFiles: 3, maxDescriptors: 12 });
+    fs.writeFileSync(at('a'), '');
+    for (let count = 0; count < 3; count++) await client.open('a');
+    expect(await client.failure('Tlopen', { fid: await client.walk('a'), flags: 0 })).toBe(errno.EMFILE);
+    for (let count = 0; count < 5; count++) await client.walk('a');
+    expect(await client.failure('Twalk', { fid: 0, newfid: 3, names: [] })).toBe(errno.EMFILE);
+    await client.start();
+    fs.mkdirSync(at(Array.from({ length: 16 }, () => 'd').join('/')), { recursive: true });
+    const deep = Array.from({ length: 16 }, () => 'd');
+    const { qids } = await client.call('Twalk', { fid: 0, newfid: 3, names: deep });
+    expect(qids.length).toBe(11);
+    expect(tree.descriptors).toBe(1);
+    expect(await client.failure('Twalk', { fid: 0, newfid: 3, names: [...deep, 'd'] })).toBe(errno.EINVAL);
+  });
+
+  test('refuse fids that are used wrongly', async () => {
+    const { client } = await share();
+    const fid = await client.create('', 'a');
+    expect(await client.failure('Twalk', { fid: 0, newfid: fid, names: [] })).toBe(errno.EINVAL);
+    expect(await client.failure('Twalk', { fid, newfid: fid, names: [] })).toBe(errno.EINVAL);
+    expect(await client.failure('Twalk', { fid: 0, newfid: NOFID, names: [] })).toBe(errno.EINVAL);
+    expect(await client.failure('Tlopen', { fid, flags: 0 })).toBe(errno.EINVAL);
+    expect(await client.failure('Tread', { fid: 0, offset: 0n, count: 1 })).toBe(errno.EINVAL);
+    expect(await client.failure('Tread', { fid, offset: 2n ** 63n, count: 1 })).toBe(errno.EINVAL);
+    expect(await client.failure('Treaddir', { fid, offset: 0n, count: 1 })).toBe(errno.ENOTDIR);
+    expect(await client.failure('Treaddir', { fid: 0, offset: 0n, count: 100 })).toBe(errno.EINVAL);
+    expect(await client.failure('Twalk', { fid, newfid: 5, names: ['x'] })).toBe(errno.ENOTDIR);
+    expect(await client.failure('Tclunk', { fid: 77 })).toBe(errno.EBADF);
+    const folders = await client.open('');
+    expect(await client.failure('Tread', { fid: folders, offset: 0n, count: 1 })).toBe(errno.EISDIR);
+    expect(await client.failure('Tlopen', { fid: await client.walk(''), flags: 1 })).toBe(errno.EISDIR);
+    const attach = { fid: 0, afid: NOFID, user: '', tree: '', userId: 0 };
+    expect(await client.failure('Tattach', attach)).toBe(errno.EINVAL);
+    expect(await client.failure('Tattach', { ...attach, fid: 55, tree: '/etc' })).toBe(errno.ENOENT);
+    expect(await client.failure('Tauth', { afid: 5, user: '', tree: '', userId: 0 })).toBe(errno.EOPNOTSUPP);
+  });
+
+  test('answer a flush after the request that it names', async () => {
+    const { client } = await share();
+    const fid = await client.create('', 'a');
+    const order: string[] = [];
+    await Promise.all([
+      client
+        .call('Twrite', { fid, offset: 0n, data: new Uint8Array(100_000) }, 500)
+        .then(() => order.push('write')),
+      client.call('Tflush', { oldTag: 500 }, 501).then(() => order.push('flush')),
+      client.call('Tflush', { oldTag: 501 }, 502).then(() => order.push('flush of the flush')),
+      client.call('Tflush', { oldTag: 503 }, 503).then(() => order.push('itself')),
+      client.call('Tflush', { oldTag: 9999 }, 504).then(() => order.push('nothing')),
+    ]);
+    expect(order.slice(-3)).toEqual(['write', 'flush', 'flush of the flush']);
+    expect(order.length).toBe(5);
+  });
+
+  test('serve many requests at once, clunks and renewals among them', async () => {
+    const { client, tree } = await share();
+    fs.mkdirSync(at('d'));
+    await Promise.allSettled(
+      Array.from({ length: 400 }, async (_, index) => {
+        const name = `f${index % 20}`;
+        const fid = await client.create('d', name);
+        await client.write(fid, name);
+        const removal =
+          index % 7 === 0 ? client.call('Tunlinkat', { fid: 0, name: 'd', flags: 0 }) : undefined;
+        const clunk = client.call('Tclunk', { fid });
+        await Promise.allSettled([client.read(fid), clunk, removal, client.failure('Tremove', { fid })]);
+        if (index === 300) await client.start();
+      }),
+    );
+    await client.start();
+    expect(tree.descriptors).toBe(1);
+  });
+});
+
+describe('a saved session', () => {
+  test('goes on in another server', async () => {
+    const first = await share();
+    fs.mkdirSync(at('d'));
+    const fid = await first.client.create('d', 'a');
+    await first.client.write(fid, 'text');
+    const lost = await first.client.create('d', 'lost');
+    await first.client.call('Tunlinkat', { fid: await first.client.walk('d'), name: 'lost', flags: 0 });
+    const replaced = await first.client.create('', 'replaced');
+    const saved = first.server.save();
+    fs.writeFileSync(at('new'), '');
+    fs.renameSync(at('new'), at('replaced'));
+    const second = await share();
+    second.server.load(saved);
+    expect(second.server.save()).toEqual(saved);
+    expect(await second.client.read(fid)).toBe('text');
+    await second.client.write(fid, 'more', 4n);
+    expect(fs.readFileSync(at('d/a'), 'utf8')).toBe('textmore');
+    for (const gone of [lost, replaced])
+      expect(await second.client.failure('Tgetattr', { fid: gone, mask: 0n })).toBe(errno.ESTALE);
+    await second.client.call('Tclunk', { fid: lost });
+    const again = second.server.save();
+    second.server.load(again);
+    expect(second.server.save()).toEqual(again);
+    await second.client.call('Twalk', { fid: 0, newfid: 5000, names: [] });
+    expect(second.server.save().length).toBeGreaterThan(again.length);
+  });
+
+  test('is checked', async () => {
+    const { server, client } = await share();
+    const saved = server.save();
+    const small = await share({ maxMessageBytes: 8192 });
+    expect(() => small.server.load(saved)).toThrow('message size');
+    expect(() => server.load(new Uint8Array(50).fill(255))).toThrow();
+    expect(await client.failure('Tgetattr', { fid: 0, mask: 0n })).toBe(errno.EINVAL);
+    fc.assert(
+      fc.property(fc.nat(saved.length - 1), fc.nat(255), (position, value) => {
+        const bad = saved.slice();
+        bad[position] = value;
+        try {
+          server.load(bad);
+        } catch (error) {
+          expect(error).toMatchObject({ code: expect.stringMatching('corrupt|unsupported') });
+        }
+      }),
+    );
+  });
+});
+
+describe('hostile messages', () => {
+  const known = ['a', 'd', 'link', 'd/x', '..', '.', '', 'new', 'a\0', '\xff'];
+  const name = fc.constantFrom(...known);
+  const fid = fc.oneof(fc.nat(6), fc.constantFrom(NOFID, 100));
+  const kinds = {
+    u8: fc.nat(255),
+    u16: fc.nat(6),
+    u32: fc.oneof(fid, fc.nat(0xffff_ffff), fc.constantFrom(0x7ff, 0o100644, 0o40755, 65536)),
+    u64: fc.oneof(fc.bigInt({ min: 0n, max: 70_000n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })),
+    string: name,
+    strings: fc.array(name, { maxLength: 4 }),
+    data: fc.uint8Array({ maxLength: 64 }),
+    qid: fc.constant({ type: 0, version: 0, path: 0n }),
+    qids: fc.constant([]),
+  };
+  // Sizes in Tsetattr stay small: sparse files of many terabytes are fine for the host, but not for this test.
+  const message = fc.constantFrom(...(Object.keys(requests) as RequestName[])).chain((type) =>
+    fc.record({
+      type: fc.constant(type),
+      tag: fc.nat(6),
+      body: fc.record(
+        Object.fromEntries(
+          Object.entries(requests[type].fields).map(([field, kind]) => [
+            field,
+            /fid|irectory/.test(field) ? fid : field === 'msize' ? fc.constant(8192) : kinds[kind],
+          ]),
+        ),
+      ),
+      damage: fc.option(fc.record({ at: fc.nat(40), value: fc.nat(255) }), { freq: 5, nil: undefined }),
+    }),
+  );
+
+  test('never throw, hang, leave the folder or keep descriptors', async () => {
+    const room = new Uint8Array(MSIZE_MAX);
+    await fc.assert(
+      fc.asyncProperty(fc.array(message, { minLength: 20, maxLength: 120 }), async (messages) => {
+        fs.rmSync(folder, { recursive: true });
+        fs.mkdirSync(at('d'), { recursive: true });
+        fs.writeFileSync(at('a'), 'text');
+        fs.symlinkSync('..', at('link'));
+        const { client, server, tree } = await share({ maxFids: 20 });
+        for (const folders of [1, 2])
+          await client.call('Twalk', { fid: 0, newfid: folders, names: ['d'].slice(folders - 1) });
+        const replies: Promise<Uint8Array>[] = [];
+        for (const [index, { type, tag, body, damage }] of messages.entries()) {
+          const size = encodeRequest(type, tag, body as never, room);
+          const bytes = room.slice(0, size);
+          if (damage !== undefined && damage.at < size) bytes[damage.at] = damage.value;
+          replies.push(client.raw(bytes, index % 10 === 0 ? 20 : 9000));
+          if (index % 3 === 0) await replies.at(-1);
+        }
+        for (const reply of await Promise.all(replies)) expect(reply.length).toBeGreaterThan(0);
+        server.reset();
+        await server.close();
+        expect(tree.descriptors).toBe(0);
+        expect(fs.readFileSync(join(base, 'secret'), 'utf8')).toBe('secret');
+        expect(fs.readdirSync(base).sort()).toEqual(['outside', 'secret', 'share']);
+        expect(fs.readdirSync(join(base, 'outside'))).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('of any bytes get an error', async () => {
+    const { client } = await share();
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
+        const reply = await client.raw(bytes, 11);
+        expect(reply.length).toBe(11);
+        expect(reply[4]).toBe(7);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+test('a folder that is none is refused in one line', async () => {
+  await expect(openHostFolder({ path: join(base, 'none'), readOnly: true })).rejects.toMatchObject({
+    code: 'not-found',
+  });
+  await expect(openHostFolder({ path: join(base, 'secret'), readOnly: true })).rejects.toMatchObject({
+    code: 'invalid-argument',
+  });
+});
