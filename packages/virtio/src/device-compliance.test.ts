@@ -12,6 +12,8 @@ import { createEmptyVirtioSlot } from './mmio/empty-slot.ts';
 import { createVirtioMmio } from './mmio/virtio-mmio.ts';
 import { createVirtioNet } from './net/net.ts';
 import type { NetBackend, ReceiveFrame } from './net/net-backend.ts';
+import type { NinePServer } from './nine-p/nine-p-server.ts';
+import { createVirtioNineP } from './nine-p/nine-p.ts';
 import { createVirtioRng } from './rng/rng.ts';
 
 /** A device model on fakes, and what may happen to it from outside. */
@@ -97,7 +99,31 @@ function balloon(memory: FakeMemory): Model {
   return { backend, stir: () => void backend.requestStatistics() };
 }
 
-const models: Record<string, (memory: FakeMemory) => Model> = { blk, console, net, rng, balloon };
+function nineP(): Model {
+  let session = new Uint8Array(0);
+  const server: NinePServer = {
+    maxMessageBytes: 4096,
+    handle(request, reply, done) {
+      session = request.slice(0, 7);
+      reply.fill(9);
+      setImmediate(() => done(reply.length));
+    },
+    reset: () => void (session = new Uint8Array(0)),
+    save: () => session,
+    load: (saved) => void (session = saved.slice()),
+    close: () => Promise.resolve(),
+  };
+  return { backend: createVirtioNineP({ tag: 'compliance', queueSize: 16 }, { server }) };
+}
+
+const models: Record<string, (memory: FakeMemory) => Model> = {
+  blk,
+  console,
+  net,
+  rng,
+  balloon,
+  'nine-p': nineP,
+};
 
 for (const [name, model] of Object.entries(models)) {
   const create = (memory: FakeMemory) => {

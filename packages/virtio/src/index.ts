@@ -20,3 +20,6 @@ export type { NetBackend, NetOffloads, ReceiveFrame } from './net/net-backend.ts
 export { createVirtioBalloon } from './balloon/balloon.ts';
 export type { VirtioBalloon, VirtioBalloonDependencies, VirtioBalloonOptions } from './balloon/balloon.ts';
 export type { BalloonStatistics } from './balloon/statistics.ts';
+export { createVirtioNineP } from './nine-p/nine-p.ts';
+export type { VirtioNinePDependencies, VirtioNinePOptions } from './nine-p/nine-p.ts';
+export type { NinePServer } from './nine-p/nine-p-server.ts';
