@@ -31,9 +31,8 @@ const ARP_INTERVAL_MS = 250;
  * the guest has no buffers.
  */
 export class GuestLink {
-  readonly #frame = new Uint8Array(ETHERNET_HEADER + 65_535);
-  /** In place of {@link #frame} while the receiver looks at that one. */
-  readonly #spare = new Uint8Array(ETHERNET_HEADER + 65_535);
+  /** A packet's transport header and payload are built here, from {@link TRANSPORT_AT} on. */
+  readonly frame: Uint8Array = new Uint8Array(ETHERNET_HEADER + 65_535);
   readonly mtu: number;
   readonly #layout: Layout;
   readonly #counters: UserNetworkStats;
@@ -62,9 +61,9 @@ export class GuestLink {
     this.#receive = receive;
   }
 
-  /** A packet's transport header and payload are built here, from {@link TRANSPORT_AT} on. Ask anew for each packet. */
-  get frame(): Uint8Array {
-    return this.#delivering ? this.#spare : this.#frame;
+  /** Whether the receiver is being called: {@link frame} is under its eyes. */
+  get delivering(): boolean {
+    return this.#delivering;
   }
 
   /** Whether the guest has no buffers. */
@@ -125,7 +124,7 @@ export class GuestLink {
     mayWait: boolean,
     mac?: Uint8Array,
   ): boolean {
-    const frame = this.frame;
+    const { frame } = this;
     if (!this.#writeEthernet(frame, source, destination, mac)) return true;
     const identification = (this.#identification = (this.#identification + 1) & 0xffff);
     if (length + IPV4_HEADER <= this.mtu) {
@@ -164,6 +163,7 @@ export class GuestLink {
 
   /** The guest has buffers again. @returns whether all that waited is out. */
   resume(): boolean {
+    if (this.#delivering) return false;
     this.#blocked = false;
     while (this.#waiting.length > 0) {
       const frame = this.#waiting[0]!;
@@ -210,11 +210,7 @@ export class GuestLink {
   }
 
   #deliver(frame: Uint8Array, mayWait: boolean): boolean {
-    // A receiver that sends from inside its call gets the answer after it: the frame under it must not change.
-    if (!this.#blocked && !this.#delivering && this.#waiting.length === 0 && this.#hand(frame)) {
-      if (this.#waiting.length > 0) this.resume();
-      return true;
-    }
+    if (!this.#blocked && this.#hand(frame)) return true;
     if (!mayWait) return false;
     if (this.#waiting.length >= WAITING_FRAMES || this.#waitingBytes + frame.length > WAITING_BYTES) {
       this.#counters.framesOutDropped++;
