@@ -1,6 +1,5 @@
 import { randomFillSync } from 'node:crypto';
 import type { Clock, InterruptLine } from '@polyvisor/contracts';
-import { PolyvisorError } from '@polyvisor/contracts';
 import { createGoldfishRtc, createSerial, createTestFinisher } from '@polyvisor/devices';
 import type { Finish } from '@polyvisor/devices';
 import type { BackedGuestMemory } from '@polyvisor/guest-memory';
@@ -12,6 +11,7 @@ import {
   createVirtioConsole,
   createVirtioMmio,
   createVirtioNet,
+  createVirtioNineP,
   createVirtioRng,
 } from '@polyvisor/virtio';
 import type { VirtioBackend, VirtioBalloon } from '@polyvisor/virtio';
@@ -151,9 +151,20 @@ async function openNetwork(net: NetConfig, config: MachineConfig, clock: Clock):
   }
 }
 
-function openShare(share: ShareConfig, config: MachineConfig): Promise<VirtioBackend> {
-  void [share, config];
-  return Promise.reject(new PolyvisorError('unsupported', { what: 'shared folders are not available yet' }));
+async function openShare(share: ShareConfig, { logger }: MachineConfig): Promise<VirtioBackend> {
+  const [{ createNinePServer }, { openHostFolder }] = await Promise.all([
+    import('@polyvisor/nine-p'),
+    import('@polyvisor/nine-p/node'),
+  ]);
+  const { tag, path, readOnly } = share;
+  const tree = await openHostFolder({ path, readOnly }, { logger });
+  const server = createNinePServer({}, { tree, logger });
+  try {
+    return createVirtioNineP({ tag }, { server });
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
 }
 
 /** Deterministic mode: "random" bytes that are the same in each run. xorshift32. */
