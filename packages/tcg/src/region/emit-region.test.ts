@@ -3,7 +3,7 @@ import { ENV, EXIT } from '../env.ts';
 import { Random, RANDOM_GUEST, randomBlock } from '../filetests/random-block.ts';
 import { evaluateBlock, type EvaluatorState, type Outcome } from '../ir/evaluate.ts';
 import { moveValues, renameTerminator } from '../ir/edges.ts';
-import type { Block, HelperDef, Inst, Region } from '../ir/ir.ts';
+import type { Block, HelperDef, Inst, Region, RegisterFile } from '../ir/ir.ts';
 import { accessDescriptor } from '../lower/access-descriptor.ts';
 import { FlatMachine } from '../testing/flat-machine.ts';
 import { toyGuest } from '../testing/toy-front-end.ts';
@@ -65,6 +65,24 @@ function evaluatorState(m: FlatMachine): EvaluatorState {
         ) ?? 0,
       ),
   };
+}
+
+/** More registers, so that sets of them have more than one word and use the sign bit. */
+const PAD: RegisterFile = { name: 'pad', type: 'i64', offset: 0x600, count: 60, stride: 8 };
+
+/** The block, counting up all registers of {@link PAD} first. */
+function withPad(block: Block): Block {
+  const [first, ...rest] = block.insts;
+  const pad: Inst[] = [{ op: 'const', type: 'i64', args: [], imm: 1n }];
+  for (let index = 0; index < PAD.count; index++) {
+    const reg = { file: PAD, index };
+    pad.push({ op: 'get', type: 'i64', args: [], reg });
+    pad.push({ op: 'add', type: 'i64', args: [pad.length, 1] });
+    pad.push({ op: 'put', type: 'i64', args: [pad.length], reg });
+  }
+  moveValues(rest, pad.length);
+  const terminator = renameTerminator(block.terminator, (v) => v + pad.length);
+  return { ...block, insts: [first!, ...pad, ...rest], terminator };
 }
 
 function regionOf(blocks: readonly Block[]): Region {
@@ -152,6 +170,7 @@ function expectEqual(
     x: Array.from({ length: RANDOM_GUEST.x.count }, (_, i) => m.u64(RANDOM_GUEST.x.offset + 8 * i)),
     w: Array.from({ length: RANDOM_GUEST.w.count }, (_, i) => m.i32(RANDOM_GUEST.w.offset + 4 * i)),
     field: m.u64(RANDOM_GUEST.field),
+    pad: Array.from({ length: PAD.count }, (_, i) => m.u64(PAD.offset + 8 * i)),
   });
   expect({ ...(state(a) as object), code }).toEqual({ ...(state(b) as object), code: expected });
   expect(
@@ -200,6 +219,7 @@ describe('emitRegion', () => {
           }),
         )
         .map(withFuel);
+      if (seed % 4 === 0) blocks[0] = withPad(blocks[0]!);
       const region = regionOf(blocks);
       const [a, b] = [machine(seed), machine(seed)];
       const budget = counting ? random.below(120) : undefined;
