@@ -23,11 +23,21 @@ function inferProject(root, workspaceRoot) {
       command: `${node} tools/build/wasm.mjs ${root}`,
       cache: true,
       inputs: [
-        '{projectRoot}/assembly/**/*',
+        // A module may take in sources of other packages' assembly.
+        '{workspaceRoot}/packages/*/assembly/**/*',
         '{projectRoot}/asconfig.json',
         '{workspaceRoot}/tools/build/wasm.mjs',
         'toolchain',
       ],
+      outputs: ['{projectRoot}/dist/*.wasm'],
+    };
+  }
+  // Modules that the project's own code generates, so that a start needn't.
+  if (has('src/node/generate-modules.ts')) {
+    targets.wasm = {
+      command: `${node} --conditions=@polyvisor/source ${root}/src/node/generate-modules.ts`,
+      cache: true,
+      inputs: ['{workspaceRoot}/packages/*/src/**/*', '!{workspaceRoot}/packages/*/src/**/*.test.ts', 'toolchain'],
       outputs: ['{projectRoot}/dist/*.wasm'],
     };
   }

@@ -8,6 +8,8 @@ import type { CompileReply, RegionRequest } from './region-compiler.ts';
 export interface CompileWorkerData {
   readonly memory: WebAssembly.Memory;
   readonly regions: readonly PhysicalRegion[];
+  /** Index of the shared word that tells when this worker listens. */
+  readonly ready: number;
   /** Names of the channels to the vCPUs. */
   readonly channels: readonly string[];
   readonly options: TranslatorOptions;
@@ -31,3 +33,4 @@ for (const name of data.channels) {
     channel.postMessage(reply);
   };
 }
+Atomics.store(new Int32Array(data.memory.buffer), data.ready, 1);

@@ -57,10 +57,14 @@ export class RemoteCompiler implements RegionCompiler {
   failed = 0;
   lastError = '';
   private readonly channel: BroadcastChannel;
+  private readonly isReady: () => boolean;
+  /** Made before the worker listened. */
+  private early: RegionRequest[] = [];
 
-  constructor(name: string) {
+  constructor(name: string, isReady: () => boolean) {
     this.channel = new BroadcastChannel(name);
     this.channel.unref();
+    this.isReady = isReady;
   }
 
   request(request: RegionRequest): void {
@@ -69,10 +73,18 @@ export class RemoteCompiler implements RegionCompiler {
       return;
     }
     this.pending++;
-    this.channel.postMessage(request);
+    this.early.push(request);
+    this.send();
+  }
+
+  private send(): void {
+    if (this.early.length === 0 || !this.isReady()) return;
+    for (const request of this.early) this.channel.postMessage(request);
+    this.early = [];
   }
 
   take(): CompiledRegion | undefined {
+    this.send();
     for (;;) {
       const received = receiveMessageOnPort(this.channel as unknown as MessagePort);
       if (received === undefined) return undefined;

@@ -69,18 +69,33 @@ const EXTENSIONS = [
 
 const COMPILES = { auto: 'hot', interpreter: 'never', translator: 'eager', lockstep: 'eager' } as const;
 
+/** The compile worker and the timer thread start this much after the VM was made. */
+const WORKERS_DELAY_MS = 60;
+
 let nextVm = 0;
 
 /** With one vCPU, translations know where its block is. */
 export const onlyEnv = (vcpus: number, layout: VmLayout): { env?: number } =>
   vcpus === 1 ? { env: layout.vcpus } : {};
 
-/** The accelerator that translates guest code. */
-export function createTcg(options: TcgOptions = {}): Accelerator & { createVm(config: TcgVmConfig): TcgVm } {
-  return { name: 'tcg', createVm: (config) => createVm(config as TcgVmConfig, options) };
+const VCPU_MODULE = new URL('./vcpu-module.ts', import.meta.url).href;
+
+/** TCG as an accelerator; vCPU threads may load its module before there is a VM. */
+export interface TcgAccelerator extends Accelerator {
+  readonly vcpuModule: string;
+  createVm(config: TcgVmConfig): Promise<TcgVm>;
 }
 
-function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOptions): TcgVm {
+/** The accelerator that translates guest code. */
+export function createTcg(options: TcgOptions = {}): TcgAccelerator {
+  return {
+    name: 'tcg',
+    vcpuModule: VCPU_MODULE,
+    createVm: (config) => createVm(config as TcgVmConfig, options),
+  };
+}
+
+async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOptions): Promise<TcgVm> {
   const guestBytes = config.regions.reduce((sum, region) => sum + region.size, 0);
   const layout = layOutVm(config.vcpus, guestBytes, tier === 'lockstep');
   const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
@@ -112,7 +127,7 @@ function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOpt
     icount,
     fmaFused: false,
     channels,
-    modules: compileModules({ exact: icount || tier === 'lockstep', compiles: COMPILES[tier] }),
+    modules: await compileModules({ exact: icount || tier === 'lockstep', compiles: COMPILES[tier] }),
   };
 
   const workers: Worker[] = [];
@@ -121,8 +136,14 @@ function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOpt
     worker.unref();
     workers.push(worker);
   };
-  if (remote) start(new URL('./compile-worker.ts', import.meta.url), { memory, regions, channels, options: { counting: icount, ...onlyEnv(config.vcpus, layout) } });
-  if (!icount) start(new URL('./timer-worker.ts', import.meta.url), { memory, layout, vcpus: config.vcpus, clock: config.clock });
+  // The guest's first instructions need neither of them: they don't compete with what does.
+  const later = setTimeout(() => {
+    const options = { counting: icount, ...onlyEnv(config.vcpus, layout) };
+    const ready = (layout.words >>> 2) + VM_WORD.compilerReady;
+    if (remote) start(new URL('./compile-worker.ts', import.meta.url), { memory, regions, channels, ready, options });
+    if (!icount) start(new URL('./timer-worker.ts', import.meta.url), { memory, layout, vcpus: config.vcpus, clock: config.clock });
+  }, WORKERS_DELAY_MS);
+  later.unref();
 
   const signals = openSignals(words, layout);
   const codeLog = openCodeLog(words, layout.codeLog);
@@ -130,7 +151,7 @@ function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOpt
 
   return {
     handle,
-    vcpuModule: new URL('./vcpu-module.ts', import.meta.url).href,
+    vcpuModule: VCPU_MODULE,
     memory: {
       buffer: memory.buffer as unknown as SharedArrayBuffer,
       regions: regions.map((r) => ({ gpa: r.gpa, size: r.size, offset: r.host, readOnly: r.readOnly })),
@@ -167,6 +188,7 @@ function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOpt
       return total;
     },
     async close() {
+      clearTimeout(later);
       Atomics.store(words, (layout.words >>> 2) + VM_WORD.timerStop, 1);
       Atomics.add(words, (layout.words >>> 2) + VM_WORD.timerWake, 1);
       Atomics.notify(words, (layout.words >>> 2) + VM_WORD.timerWake);

@@ -4,6 +4,7 @@ import { RemoteCompiler, type RegionCompiler } from './region-compiler.ts';
 import { RiscvVcpu, type RiscvVcpuHost } from './riscv-vcpu.ts';
 import { openSignals as open, type Signals } from './signals.ts';
 import type { TcgHandle } from './tcg.ts';
+import { VM_WORD } from './vm-layout.ts';
 
 /*
  * What a vCPU thread imports: the accelerator's side of that thread. Its import is on the way to the first guest
@@ -47,7 +48,11 @@ export async function openVcpu(handle: unknown, index: number, host: RiscvVcpuHo
 
 async function openCompiler(tcg: TcgHandle, index: number): Promise<RegionCompiler | undefined> {
   const channel = tcg.channels[index];
-  if (channel !== undefined) return new RemoteCompiler(channel);
+  if (channel !== undefined) {
+    const words = new Int32Array(tcg.memory.buffer);
+    const ready = (tcg.layout.words >>> 2) + VM_WORD.compilerReady;
+    return new RemoteCompiler(channel, () => Atomics.load(words, ready) === 1);
+  }
   if (tcg.tier === 'interpreter') return undefined;
   // Only here does the vCPU thread need the translator proper.
   const [{ LocalCompiler }, { RegionTranslator }, { RISCV }] = await Promise.all([

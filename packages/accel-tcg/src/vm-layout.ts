@@ -32,6 +32,8 @@ export const VM_WORD = {
   timerWake: 0,
   /** Not 0: the timer thread must end. */
   timerStop: 1,
+  /** 1 once the compile worker listens. */
+  compilerReady: 2,
 } as const;
 
 /** Bytes of predecoded code that one vCPU may hold: some 1 800 pages of RISC-V code. Beyond it, all is dropped. */

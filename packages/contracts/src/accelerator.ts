@@ -58,7 +58,7 @@ export interface VmConfig {
  */
 export interface Accelerator {
   readonly name: string;
-  createVm(config: VmConfig): AcceleratedVm;
+  createVm(config: VmConfig): Promise<AcceleratedVm>;
 }
 
 /** One VM's share of an accelerator, on the main thread. */

@@ -58,7 +58,7 @@ export interface MachineAccelerator extends Accelerator {
   readonly stackSizeMb?: number;
   /** URL that every VM's `vcpuModule` will have: threads load it while the VM is being made. */
   readonly vcpuModule?: string;
-  createVm(config: MachineVmConfig): MachineVm;
+  createVm(config: MachineVmConfig): Promise<MachineVm>;
 }
 
 /** What {@link MachineVcpuHost.environmentCall} tells the vCPU to do. Plain numbers: the vCPU may be WebAssembly. */

@@ -28,7 +28,7 @@ export function createScriptedAccelerator(
     createVm(config) {
       const vm = createScriptedVm(config, script);
       vms.push(vm);
-      return vm;
+      return Promise.resolve(vm);
     },
   };
 }

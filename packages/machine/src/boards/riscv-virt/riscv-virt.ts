@@ -69,7 +69,7 @@ export async function createRiscvVirt(
     const clockHandle = createClockHandle(config.accel.icount ? 'icount' : 'wall');
     const clock = createSharedClock(clockHandle);
     cleanups.push(() => clock.close());
-    const vm = createVm(accelerator, {
+    const vm = await createVm(accelerator, {
       vcpus: config.cpus,
       regions: [
         { gpa: RAM_BASE, size: config.memory, readOnly: false },
@@ -155,9 +155,9 @@ export async function createRiscvVirt(
 }
 
 /** @throws PolyvisorError `limit` when the host has no address space or memory for the guest's. */
-function createVm(accelerator: MachineAccelerator, config: MachineVmConfig): MachineVm {
+async function createVm(accelerator: MachineAccelerator, config: MachineVmConfig): Promise<MachineVm> {
   try {
-    return accelerator.createVm(config);
+    return await accelerator.createVm(config);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     const bytes = config.regions.reduce((sum, region) => sum + region.size, 0);
