@@ -1,7 +1,16 @@
 import { FakeClock } from '@polyvisor/testkit/device-compliance/fake-clock';
 import { createUserNetwork, type UserNetwork, type UserNetworkOptions } from '../src/index.ts';
 import { FakeSockets } from './fake-sockets.ts';
-import { arpRequest, GATEWAY_IP, type Received, type ReceivedTcp, type ReceivedUdp, readIp, readTcp, readUdp } from './frames.ts';
+import {
+  arpRequest,
+  GATEWAY_IP,
+  type Received,
+  type ReceivedTcp,
+  type ReceivedUdp,
+  readIp,
+  readTcp,
+  readUdp,
+} from './frames.ts';
 
 /** A network on fake sockets and a fake clock, and what the guest got from it. */
 export interface TestNetwork {
@@ -49,8 +58,14 @@ export function testNetwork(options: Partial<UserNetworkOptions> = {}, introduce
     sockets,
     frames,
     take,
-    takeTcp: () => take().filter((each) => each.protocol === 6).map(readTcp),
-    takeUdp: () => take().filter((each) => each.protocol === 17).map(readUdp),
+    takeTcp: () =>
+      take()
+        .filter((each) => each.protocol === 6)
+        .map(readTcp),
+    takeUdp: () =>
+      take()
+        .filter((each) => each.protocol === 17)
+        .map(readUdp),
     settle: () => clock.advance(10e6),
   };
 }

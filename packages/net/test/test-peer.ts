@@ -82,6 +82,12 @@ export class TestPeer {
     this.stop();
   }
 
+  /** Answers a SYN with a reset. */
+  refuse(sequence: number): void {
+    this.#next = (sequence + 1) >>> 0;
+    this.#emit(RST | ACK, 0, []);
+  }
+
   stop(): void {
     this.#timer?.cancel();
     this.#reader?.cancel();

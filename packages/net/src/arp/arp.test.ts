@@ -46,7 +46,11 @@ describe('ARP', () => {
       }),
     );
     const mac = Uint8Array.from(GUEST_MAC);
-    expect(parseArp(buildArp(1, mac, 5, undefined, 6), 14)).toMatchObject({ operation: 1, senderIp: 5, targetIp: 6 });
+    expect(parseArp(buildArp(1, mac, 5, undefined, 6), 14)).toMatchObject({
+      operation: 1,
+      senderIp: 5,
+      targetIp: 6,
+    });
   });
 });
 

@@ -88,7 +88,9 @@ describe('DHCP', () => {
     });
     clock.advance(43_200e9);
     // Renewal is unicast, and so is its answer.
-    network.send(udpFrame([10, 0, 2, 2], 68, 67, [...ask({ type: messageTypes.request, client: [10, 0, 2, 15] })]));
+    network.send(
+      udpFrame([10, 0, 2, 2], 68, 67, [...ask({ type: messageTypes.request, client: [10, 0, 2, 15] })]),
+    );
     const renewed = takeUdp()[0]!;
     expect(renewed.destination).toEqual([10, 0, 2, 15]);
     expect(read(renewed.data).options.get(53)).toEqual([messageTypes.ack]);
@@ -106,14 +108,19 @@ describe('DHCP', () => {
     const dhcp = server({ firstMac: Uint8Array.from(MAC) });
     const given = new Set<string>();
     for (let index = 0; index < 100; index++) {
-      const answer = dhcp.handle(ask({ type: messageTypes.discover, mac: [2, 0, 0, 0, 0, index + 1] }), index)!;
+      const answer = dhcp.handle(
+        ask({ type: messageTypes.discover, mac: [2, 0, 0, 0, 0, index + 1] }),
+        index,
+      )!;
       const { address } = read(answer.bytes);
       given.add(address.join('.'));
       expect(address[3]).toBeGreaterThan(15);
       expect(address[3]).toBeLessThan(31);
     }
     expect(given.size).toBe(15);
-    expect(read(dhcp.handle(ask({ type: messageTypes.discover }), 101)!.bytes).address).toEqual([10, 0, 2, 15]);
+    expect(read(dhcp.handle(ask({ type: messageTypes.discover }), 101)!.bytes).address).toEqual([
+      10, 0, 2, 15,
+    ]);
   });
 
   test('an address that somebody else uses is not given again', () => {
@@ -158,4 +165,3 @@ describe('DHCP', () => {
 function readable(bytes: Uint8Array): boolean {
   return bytes.length >= 300 && bytes[0] === 2;
 }
-

@@ -16,9 +16,12 @@ describe('addresses', () => {
       }),
     );
   });
-  test.each(['', '1.2.3', '1.2.3.4.5', '256.1.1.1', '1.2.3.04', ' 1.2.3.4', '1.2.3.x'])('%j is none', (text) => {
-    expect(parseIpv4(text)).toBeUndefined();
-  });
+  test.each(['', '1.2.3', '1.2.3.4.5', '256.1.1.1', '1.2.3.04', ' 1.2.3.4', '1.2.3.x'])(
+    '%j is none',
+    (text) => {
+      expect(parseIpv4(text)).toBeUndefined();
+    },
+  );
   test('networks', () => {
     expect(inNetwork(0x0a00_0263, 0x0a00_0200, 24)).toBe(true);
     expect(inNetwork(0x0a00_0363, 0x0a00_0200, 24)).toBe(false);
@@ -84,14 +87,22 @@ describe('IPv4 packets', () => {
     });
     const packet = new Ipv4Packet();
     expect(parseIpv4Packet(packet, bytes, 0)).toBeUndefined();
-    expect(packet).toMatchObject({ source: 0x0a00_0202, protocol: 17, fragmentOffset: 1480, moreFragments: true });
+    expect(packet).toMatchObject({
+      source: 0x0a00_0202,
+      protocol: 17,
+      fragmentOffset: 1480,
+      moreFragments: true,
+    });
   });
 });
 
 describe('reassembly', () => {
   const fragment = (data: Uint8Array, start: number, end: number, identification = 7): Ipv4Packet => {
     const field = (start / 8) | (end < data.length ? 0x2000 : 0);
-    const frame = ipFrame(17, [10, 0, 2, 2], [...data.subarray(start, end)], { fragment: field, identification });
+    const frame = ipFrame(17, [10, 0, 2, 2], [...data.subarray(start, end)], {
+      fragment: field,
+      identification,
+    });
     const packet = new Ipv4Packet();
     expect(parseIpv4Packet(packet, frame, 14)).toBeUndefined();
     return packet;
@@ -115,7 +126,9 @@ describe('reassembly', () => {
           expect(reassembly.add(part, 0)).toBe(index === parts.length - 1);
         });
         const whole = shuffled.at(-1)!;
-        expect([...whole.bytes.subarray(whole.payload, whole.payload + whole.payloadLength)]).toEqual([...data]);
+        expect([...whole.bytes.subarray(whole.payload, whole.payload + whole.payloadLength)]).toEqual([
+          ...data,
+        ]);
         expect(reassembly.size).toBe(0);
       }),
     );

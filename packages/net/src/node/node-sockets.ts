@@ -1,7 +1,7 @@
 import { PolyvisorError, type ErrorCode } from '@polyvisor/contracts';
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import { connect, createServer, isIPv6, type Socket } from 'node:net';
+import { connect, createServer, isIP, isIPv6, type Socket } from 'node:net';
 import type {
   HostDatagram,
   HostSockets,
@@ -90,6 +90,7 @@ function listenTcp(
   port: number,
   accept: (socket: HostTcpSocket, peerAddress: string, peerPort: number) => HostTcpEvents,
 ): ReturnType<HostSockets['listenTcp']> {
+  if (isIP(address) === 0) return Promise.reject(listenError('tcp', address, port, notAnAddress));
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     let events: HostTcpEvents | undefined = undefined;
     const wrapped = wrap(socket, () => events ?? ignored);
@@ -119,6 +120,7 @@ function openUdp(family: 4 | 6, receive: HostDatagram): HostUdpSocket {
 }
 
 function bindUdp(address: string, port: number, receive: HostDatagram): Promise<HostUdpSocket> {
+  if (isIP(address) === 0) return Promise.reject(listenError('udp', address, port, notAnAddress));
   const socket = createDatagramSocket(isIPv6(address) ? 6 : 4, receive);
   return new Promise((resolve, reject) => {
     const refuse = (error: Error): void => {
@@ -177,6 +179,9 @@ function wrapUdp(socket: DatagramSocket): HostUdpSocket {
     },
   };
 }
+
+/** Names are not looked up: what they mean may change, and what listens should be plain to see. */
+const notAnAddress: Error = Object.assign(new Error('not an address'), { code: 'ENOTFOUND' });
 
 const listenErrors: Readonly<Record<string, readonly [code: ErrorCode, limit: string, hint: string]>> = {
   EADDRINUSE: ['busy', 'the port is in use', 'stop the program that uses it, or choose another host port'],

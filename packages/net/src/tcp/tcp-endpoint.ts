@@ -98,7 +98,7 @@ export class TcpEndpoint {
 
   /** Window field for the next segment; opens the window as far as there is room. */
   advertise(syn: boolean): number {
-    const edge = (this.#receiveNext + this.#user.room()) | 0;
+    const edge = (this.#receiveNext + this.#room()) | 0;
     const grown = (edge - this.#receiveEdge) | 0;
     // Small steps would be answered by small segments (RFC 9293, section 3.8.6.2.2).
     if (grown >= this.#segment || syn) this.#receiveEdge = edge;
@@ -169,7 +169,7 @@ export class TcpEndpoint {
   roomGrown(): void {
     if (!this.#receives()) return;
     const open = (this.#receiveEdge - this.#receiveNext) | 0;
-    const grown = this.#user.room() - open;
+    const grown = this.#room() - open;
     if (grown < this.#segment || (grown < open && open > 4 * this.#segment)) return;
     this.#ackPending = true;
     this.#network.touch();
@@ -596,6 +596,11 @@ export class TcpEndpoint {
     this.#retransmitAtMs = this.#expireAtMs = 0;
     this.queue.clear();
     this.#reorder.clear();
+  }
+
+  /** What the user can take, as far as a window field can tell it. */
+  #room(): number {
+    return Math.min(this.#user.room(), 65_535 << this.#receiveScale);
   }
 
   /** Whether data and FIN may go out. */
