@@ -48,6 +48,26 @@ export interface MemoryAccess {
   readonly rmw?: RmwOp;
 }
 
+/**
+ * Accesses of one kind off one unmodified base, close together: one look at the TLB can serve them all. Its accesses
+ * share one object; the first of them in the block is reached before all others.
+ */
+export interface AccessGroup {
+  /** First and one past the last byte that the accesses touch, relative to the first access's address. */
+  low: number;
+  high: number;
+  /** What the first access's address must be a multiple of, so that no access that minds is misaligned: 1, 2, 4 or 8. */
+  align: number;
+  /** Accesses in it: at least 2. */
+  count: number;
+}
+
+/** An access's place in a group: `at` bytes from the first access's address. */
+export interface GroupMember {
+  readonly shared: AccessGroup;
+  readonly at: number;
+}
+
 /** A function outside translated code that IR can call. */
 export interface HelperDef {
   /** Import name; unique per front end. */
@@ -83,6 +103,8 @@ export interface Inst {
   readonly offset?: number;
   readonly width?: number;
   readonly mem?: MemoryAccess;
+  /** For `load` and `store`: see {@link AccessGroup}. Set by the last pass; may be ignored. */
+  readonly group?: GroupMember;
   readonly helper?: HelperDef;
   /** For `leave`: how. */
   readonly leave?: Terminator;

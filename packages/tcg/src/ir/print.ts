@@ -1,5 +1,7 @@
 import type {
+  AccessGroup,
   Block,
+  GroupMember,
   HelperDef,
   Inst,
   MemoryAccess,
@@ -69,14 +71,24 @@ export function printInst(inst: Inst): string {
   return words.length === 0 ? name : `${name} ${words.join(', ')}`;
 }
 
+/** A comment: groups are found anew from the text, not read back. */
+function printGroup(member: GroupMember, groups: AccessGroup[]): string {
+  const { low, high, align } = member.shared;
+  if (!groups.includes(member.shared)) groups.push(member.shared);
+  return ` ; group ${groups.indexOf(member.shared)} at ${member.at}, bytes ${low} to ${high}, align ${align}`;
+}
+
 /** A block as text: see {@link parseIr} for the grammar. Values are named by their index. */
 export function printBlock(block: Block): string {
   const lines = [`block ${hex(block.pc)} mode ${block.mode} {`];
+  const groups: AccessGroup[] = [];
   let indent = '  ';
   block.insts.forEach((inst, i) => {
     if (inst.op === 'end' || inst.op === 'else') indent = indent.slice(2);
     const name = opRow(inst.op).result === null ? '' : `v${i} = `;
-    lines.push(`${indent}${name}${printInst(inst)}`);
+    lines.push(
+      `${indent}${name}${printInst(inst)}${inst.group === undefined ? '' : printGroup(inst.group, groups)}`,
+    );
     if (inst.op === 'if' || inst.op === 'else') indent += '  ';
   });
   lines.push(`  ${printTerminator(block.terminator)}`, '}');

@@ -1,6 +1,7 @@
 import type { Block, Region } from '../ir/ir.ts';
 import { DeadCode } from './dead-code.ts';
 import { buildGraph } from './graph.ts';
+import { groupAccesses } from './group-accesses.ts';
 import { deadRegisters } from './liveness.ts';
 import { mergeBlocks } from './merge.ts';
 import { Simplifier, type RegisterConstant } from './simplify.ts';
@@ -9,6 +10,8 @@ import { Simplifier, type RegisterConstant } from './simplify.ts';
 export interface OptimizeOptions {
   /** Each block may leave the region at its start (counting regions, lockstep): all registers are exact there. */
   readonly everyBlock?: boolean;
+  /** Marks accesses that can share one look at the TLB, for back ends that make use of it. */
+  readonly groups?: boolean;
 }
 
 const simplifier = new Simplifier();
@@ -39,6 +42,7 @@ export function optimize(region: Region, options: OptimizeOptions = {}): Region 
   const graph = buildGraph(region);
   const dead = deadRegisters(graph, options.everyBlock === true);
   graph.blocks.forEach((block, i) => deadCode.run(block, dead[i]));
+  if (options.groups === true) graph.blocks.forEach(groupAccesses);
   return region;
 }
 
@@ -70,5 +74,7 @@ export const PASSES: Readonly<Record<string, Pass>> = {
     const dead = deadRegisters(graph, false);
     graph.blocks.forEach((b, i) => deadCode.run(b, dead[i]));
   },
+  /** Accesses that can share one look at the TLB. */
+  groups: (region) => region.blocks.forEach(groupAccesses),
   optimize: (region) => void optimize(region),
 };
