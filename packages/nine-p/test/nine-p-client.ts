@@ -28,12 +28,16 @@ export class NinePClient {
   #tags = 0;
   #fids = 100;
 
-  constructor(server: NinePServer) {
+  readonly #room: number;
+
+  /** `room`: bytes of each buffer. */
+  constructor(server: NinePServer, room = MSIZE_MAX) {
     this.#server = server;
+    this.#room = room;
   }
 
   /** Sends bytes as they are. @returns the reply's bytes. */
-  raw(message: Uint8Array, room = MSIZE_MAX): Promise<Uint8Array> {
+  raw(message: Uint8Array, room = this.#room): Promise<Uint8Array> {
     const reply = new Uint8Array(room);
     return new Promise((resolve) =>
       this.#server.handle(message, reply, (length) => resolve(reply.subarray(0, length))),
@@ -46,7 +50,7 @@ export class NinePClient {
     body: RequestBody<Name>,
     tag = this.#tags++ & 0x7fff,
   ): Promise<ReplyBody<ReplyOf<Name>>> {
-    const room = new Uint8Array(MSIZE_MAX);
+    const room = new Uint8Array(this.#room);
     const message = room.subarray(0, encodeRequest(name, tag, body, room));
     const reply = decodeReply(await this.raw(message));
     if (reply?.tag !== tag) throw new Error(`${name}: the reply isn't one`);

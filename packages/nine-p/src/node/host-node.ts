@@ -21,7 +21,6 @@ import type { HostPath, HostStats } from './files.ts';
 import * as files from './files.ts';
 import { HostFile } from './host-file.ts';
 import type { HostTree } from './host-tree.ts';
-import { O_PATH } from './host-tree.ts';
 
 /** What a guest may set: never the bits that make a program run as its owner, on a folder of the host. */
 const FILE_PERMISSIONS = 0o1777;
@@ -98,8 +97,10 @@ export class HostNode implements FileNode {
     let node: HostNode | undefined = this as HostNode;
     while (node !== undefined && --node.#holds === 0) {
       const parent: HostNode | undefined = node.#parent;
+      const attached = node.#attached;
       node.#detach();
-      node.#tree.unpin(node.#fd);
+      if (attached) node.#tree.unpin(node.#fd);
+      else node.#tree.unpinLater(node.#fd);
       node = parent;
     }
   }
@@ -200,12 +201,13 @@ export class HostNode implements FileNode {
   }
 
   async lookup(name: string): Promise<HostNode> {
-    const fd = await this.#tree
-      .open(this.#at(name), O_PATH | constants.O_NOFOLLOW)
-      .catch((error: unknown) => {
-        if (errno.errnoOf(error) === errno.ENOENT) this.#forget(name);
-        throw error;
-      });
+    let fd: number;
+    try {
+      fd = await this.#tree.pin(this.#fd, name, this.#local);
+    } catch (error) {
+      if (errno.errnoOf(error) === errno.ENOENT) this.#forget(name);
+      throw error;
+    }
     return this.#adopt(name, fd);
   }
 
@@ -251,8 +253,11 @@ export class HostNode implements FileNode {
     this.#checkOpenable(mode);
     const flags = this.kind === 'directory' ? constants.O_RDONLY | constants.O_DIRECTORY : openFlags(mode);
     const truncate = mode.truncate && this.kind === 'file' ? constants.O_TRUNC : 0;
-    const fd = await this.#tree.open(pathOf(this.#fd), flags | truncate | CAUTIOUS);
-    return new HostFile(this.#tree, fd, mode.write);
+    const quick = this.#local && truncate === 0;
+    const fd = quick
+      ? this.#tree.openPinned(this.#fd, flags | CAUTIOUS)
+      : await this.#tree.open(pathOf(this.#fd), flags | truncate | CAUTIOUS);
+    return new HostFile(this.#tree, fd, mode.write, quick);
   }
 
   #checkOpenable({ write, truncate }: OpenMode): void {
@@ -287,7 +292,7 @@ export class HostNode implements FileNode {
   async #createNew(name: string, mode: OpenMode, permissions: number): Promise<CreatedFile> {
     const flags = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | openFlags(mode);
     const fd = await this.#tree.open(this.#at(name), flags, permissions);
-    const file = new HostFile(this.#tree, fd, mode.write);
+    const file = new HostFile(this.#tree, fd, mode.write, this.#local);
     try {
       // The host's umask took some away; the guest has applied its own.
       if (this.#local) fchmodSync(fd, permissions);
@@ -391,7 +396,7 @@ export class HostNode implements FileNode {
   async setSize(size: number): Promise<void> {
     if (this.kind !== 'file') throw new FileError(errno.EINVAL);
     const fd = await this.#tree.open(pathOf(this.#fd), constants.O_WRONLY | CAUTIOUS);
-    const file = new HostFile(this.#tree, fd, true);
+    const file = new HostFile(this.#tree, fd, true, false);
     try {
       await file.setSize(size);
     } finally {

@@ -5,9 +5,9 @@ import type { Qid } from '../codec/fields.ts';
 import { EACCES, EMFILE, FileError } from '../errno.ts';
 import type { FileTree } from '../file-tree.ts';
 import { QTDIR, QTFILE, QTSYMLINK, S_IFDIR, S_IFLNK, S_IFMT } from '../protocol.ts';
-import { pathOf } from './descriptor-path.ts';
+import { pathIn, pathOf } from './descriptor-path.ts';
 import type { HostPath, HostStats } from './files.ts';
-import { openFile, statFile, statTree } from './files.ts';
+import { closeFile, openFile, statFile, statTree } from './files.ts';
 import { KERNEL_FILE_SYSTEMS, LOCAL_FILE_SYSTEMS } from './file-systems.ts';
 import { HostNode } from './host-node.ts';
 import type { Libc } from './libc.ts';
@@ -132,21 +132,44 @@ export class HostTree implements FileTree {
     }
   }
 
-  /** Pins the object behind another descriptor: at once, since it is in memory. Counted. */
-  pinAgain(fd: number): number {
+  /** Pins what a name in a directory stands for, itself and not what it points to. Counted. */
+  pin(directory: number, name: string, local: boolean): Promise<number> | number {
+    if (local && this.libc !== undefined) {
+      this.count();
+      const fd = this.libc.pinCached(directory, name);
+      if (fd !== undefined && fd >= 0) return fd;
+      this.uncount();
+      if (fd !== undefined) throw new FileError(-fd);
+    }
+    return this.open(pathIn(directory, name), O_PATH | constants.O_NOFOLLOW);
+  }
+
+  /** Opens a local file that is pinned: at once, since it is in memory. Counted. */
+  openPinned(fd: number, flags: number): number {
     this.count();
     try {
-      return openSync(pathOf(fd), O_PATH);
+      return openSync(pathOf(fd), flags);
     } catch (error) {
       this.uncount();
       throw error;
     }
   }
 
+  /** Pins the object behind another descriptor: at once, since it is in memory. Counted. */
+  pinAgain(fd: number): number {
+    return this.openPinned(fd, O_PATH);
+  }
+
   /** Closes a descriptor that only pins: at once, since nothing is behind it. */
   unpin(fd: number): void {
     this.uncount();
     closeSync(fd);
+  }
+
+  /** Closes a descriptor on another thread: the last one of a removed file gives its space back. Never fails. */
+  unpinLater(fd: number): void {
+    this.uncount();
+    closeFile(fd).catch(() => {});
   }
 
   stat(fd: number, local: boolean): Promise<HostStats> | HostStats {
