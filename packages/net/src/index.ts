@@ -1,6 +1,6 @@
 export type { UserNetworkStats } from './counters.ts';
 export type { BoundForward } from './forward/forwards.ts';
-export type { FrameReceiver } from './guest-link/guest-link.ts';
+export type { FrameOffloads, FrameReceiver } from './guest-link/guest-link.ts';
 export type {
   HostDatagram,
   HostListener,

@@ -6,7 +6,7 @@ import { DnsRelay } from './dns/relay.ts';
 import { openDnsTcp } from './dns/tcp-service.ts';
 import { ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, parseMac, sameMac } from './ethernet/ethernet.ts';
 import { type BoundForward, checkForwards, Forwards } from './forward/forwards.ts';
-import { type FrameReceiver, GuestLink } from './guest-link/guest-link.ts';
+import { type FrameOffloads, type FrameReceiver, GuestLink } from './guest-link/guest-link.ts';
 import { answerEcho, isEchoRequest, sendIcmpError } from './icmp/icmp.ts';
 import { formatIpv4 } from './ip/address.ts';
 import { Ipv4Packet, parseIpv4Packet, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP } from './ip/ipv4.ts';
@@ -30,8 +30,14 @@ export interface UserNetwork {
   readonly ready: Promise<void>;
   /** Largest IPv4 packet that it sends. */
   readonly mtu: number;
-  /** A frame from the guest. Read before it returns; never throws, whatever it holds. */
-  send(frame: Uint8Array): void;
+  /** What {@link send} takes beyond plain frames: everything. */
+  readonly offloads: FrameOffloads;
+  /**
+   * A frame from the guest. Read before it returns; never throws, whatever it holds.
+   * @param partialChecksum whether the TCP or UDP checksum is yet to be completed. Default: false.
+   * @param segmentBytes other than 0: a large TCP segment, to be cut into this much payload each if it left the machine.
+   */
+  send(frame: Uint8Array, partialChecksum?: boolean, segmentBytes?: number): void;
   /**
    * Registers the receiver of frames for the guest. A frame is valid during the call only. The receiver may return
    * false to say that the guest has no buffers; it then calls {@link resume} once it has.
@@ -39,6 +45,8 @@ export interface UserNetwork {
   onReceive(receive: FrameReceiver): void;
   /** The guest has buffers again. */
   resume(): void;
+  /** What the receiver takes beyond plain frames, from now on. Default: nothing. */
+  receiverOffloads(offloads: FrameOffloads): void;
   /** The guest was reset: its connections and addresses are forgotten, forwards stay. */
   reset(): void;
   /** Forwards that listen, with the ports that they got. */
@@ -60,6 +68,7 @@ export function createUserNetwork(options: UserNetworkOptions): UserNetwork {
 class SocketNetwork implements UserNetwork {
   readonly ready: Promise<void>;
   readonly mtu: number;
+  readonly offloads: FrameOffloads = { partialChecksum: true, largeSegments: true };
   readonly #layout: Layout;
   readonly #counters = createCounters();
   readonly #scheduler: Scheduler;
@@ -75,7 +84,7 @@ class SocketNetwork implements UserNetwork {
   readonly #datagram = new UdpDatagram();
   readonly #segment = new TcpSegment();
   /** Frames that the guest sent while it was given one. */
-  readonly #inbox: Uint8Array[] = [];
+  readonly #inbox: (readonly [frame: Uint8Array, partialChecksum: boolean, segmentBytes: number])[] = [];
   #closed = false;
 
   constructor(options: UserNetworkOptions) {
@@ -120,11 +129,11 @@ class SocketNetwork implements UserNetwork {
     this.ready.catch(() => {});
   }
 
-  send(frame: Uint8Array): void {
+  send(frame: Uint8Array, partialChecksum = false, segmentBytes = 0): void {
     const counters = this.#counters;
     if (this.#closed) return;
     if (this.#link.delivering) {
-      this.#sendLater(frame);
+      this.#sendLater(frame, partialChecksum, segmentBytes);
       return;
     }
     counters.framesIn++;
@@ -138,7 +147,7 @@ class SocketNetwork implements UserNetwork {
       return;
     }
     const type = readU16(frame, 12);
-    if (type === ETHERTYPE_IPV4) this.#ipv4(frame);
+    if (type === ETHERTYPE_IPV4) this.#ipv4(frame, partialChecksum, segmentBytes);
     else if (type === ETHERTYPE_ARP) this.#link.arp(frame);
     else counters.ignored++;
   }
@@ -149,6 +158,10 @@ class SocketNetwork implements UserNetwork {
 
   resume(): void {
     if (!this.#closed && this.#link.resume()) this.#tcp.resume();
+  }
+
+  receiverOffloads(offloads: FrameOffloads): void {
+    this.#link.offloads = offloads;
   }
 
   reset(): void {
@@ -180,15 +193,15 @@ class SocketNetwork implements UserNetwork {
   }
 
   /** A receiver that sends from inside its call: nothing above is ready for that, and nothing has to be. */
-  #sendLater(frame: Uint8Array): void {
+  #sendLater(frame: Uint8Array, partialChecksum: boolean, segmentBytes: number): void {
     if (this.#inbox.length >= INBOX_FRAMES) {
       this.#counters.ignored++;
       return;
     }
-    this.#inbox.push(frame.slice());
+    this.#inbox.push([frame.slice(), partialChecksum, segmentBytes]);
     if (this.#inbox.length > 1) return;
     this.#scheduler.defer(() => {
-      for (const each of this.#inbox.splice(0)) this.send(each);
+      for (const each of this.#inbox.splice(0)) this.send(...each);
     });
   }
 
@@ -197,10 +210,10 @@ class SocketNetwork implements UserNetwork {
     return sameMac(frame, 0, this.#layout.gatewayMac, 0) || sameMac(frame, 0, this.#layout.dnsMac, 0);
   }
 
-  #ipv4(frame: Uint8Array): void {
+  #ipv4(frame: Uint8Array, partialChecksum: boolean, segmentBytes: number): void {
     const packet = this.#packet;
     const counters = this.#counters;
-    if (parseIpv4Packet(packet, frame, ETHERNET_HEADER) !== undefined) {
+    if (parseIpv4Packet(packet, frame, ETHERNET_HEADER, segmentBytes > 0) !== undefined) {
       counters.malformed++;
       return;
     }
@@ -214,12 +227,12 @@ class SocketNetwork implements UserNetwork {
     if (packet.moreFragments || packet.fragmentOffset !== 0) {
       if (!this.#reassembly.add(packet, this.#scheduler.nowMs())) return;
     }
-    if (packet.protocol === PROTOCOL_UDP) this.#handleUdp(packet);
+    if (packet.protocol === PROTOCOL_UDP) this.#handleUdp(packet, partialChecksum);
     else if (addressless) counters.badSource++;
     else if (packet.ttl <= 1 && !this.#isOurs(packet.destination)) {
       sendIcmpError(this.#link, this.#layout.gateway, 'timeExceeded', packet);
     } else if (packet.protocol === PROTOCOL_TCP) {
-      if (parseTcp(this.#segment, packet)) this.#tcp.handle(packet, this.#segment);
+      if (parseTcp(this.#segment, packet, partialChecksum)) this.#tcp.handle(packet, this.#segment);
       else counters.malformed++;
     } else if (packet.protocol === PROTOCOL_ICMP) this.#handleIcmp(packet);
     else counters.ignored++;
@@ -229,12 +242,12 @@ class SocketNetwork implements UserNetwork {
     return address === this.#layout.gateway || address === this.#layout.dns;
   }
 
-  #handleUdp(packet: Ipv4Packet): void {
+  #handleUdp(packet: Ipv4Packet, partialChecksum: boolean): void {
     const datagram = this.#datagram;
     const counters = this.#counters;
     const layout = this.#layout;
     const link = this.#link;
-    if (!parseUdp(datagram, packet)) {
+    if (!parseUdp(datagram, packet, partialChecksum)) {
       counters.malformed++;
       return;
     }

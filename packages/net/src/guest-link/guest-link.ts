@@ -10,12 +10,27 @@ import {
   sameMac,
 } from '../ethernet/ethernet.ts';
 import { formatIpv4, inNetwork } from '../ip/address.ts';
-import { IPV4_HEADER, writeIpv4Header } from '../ip/ipv4.ts';
+import { IPV4_HEADER, PROTOCOL_TCP, writeIpv4Header } from '../ip/ipv4.ts';
 import type { Layout } from '../layout.ts';
 import { writeU16 } from '../wire/big-endian.ts';
 
-/** Takes a frame for the guest, valid during the call only. False: it has no buffers now and will call `resume`. */
-export type FrameReceiver = (frame: Uint8Array) => boolean | void;
+/**
+ * Takes a frame for the guest, valid during the call only. False: it has no buffers now and will call `resume`.
+ * `partialChecksum` and `segmentBytes` are used only as far as {@link FrameOffloads} allow.
+ */
+export type FrameReceiver = (
+  frame: Uint8Array,
+  partialChecksum?: boolean,
+  segmentBytes?: number,
+) => boolean | void;
+
+/** Work on frames that one side leaves to the other. */
+export interface FrameOffloads {
+  /** The TCP or UDP checksum field may hold the pseudo header's sum only. */
+  readonly partialChecksum: boolean;
+  /** A TCP segment may be up to 64 KiB, to be cut up by whoever needs it smaller. Needs `partialChecksum`. */
+  readonly largeSegments: boolean;
+}
 
 /** Where a transport protocol's header starts in {@link GuestLink.frame}. */
 export const TRANSPORT_AT: number = ETHERNET_HEADER + IPV4_HEADER;
@@ -39,6 +54,8 @@ export class GuestLink {
   readonly #logger: Logger;
   readonly #nowMs: () => number;
   #receive: FrameReceiver | undefined;
+  /** What the receiver takes beyond plain frames. */
+  offloads: FrameOffloads = { partialChecksum: false, largeSegments: false };
   /** MAC addresses by the last byte of the IP address. */
   readonly #macs = new Uint8Array(256 * 6);
   readonly #known = new Uint8Array(256);
@@ -108,36 +125,22 @@ export class GuestLink {
     const { gateway, dns, gatewayMac, dnsMac } = this.#layout;
     const mac = packet.targetIp === gateway ? gatewayMac : packet.targetIp === dns ? dnsMac : undefined;
     if (mac === undefined) return;
-    this.#deliver(buildArp(ARP_REPLY, mac, packet.targetIp, packet.senderMac, packet.senderIp), true);
+    this.#deliver(buildArp(ARP_REPLY, mac, packet.targetIp, packet.senderMac, packet.senderIp));
   }
 
   /**
-   * Sends the payload that stands at {@link TRANSPORT_AT}, in fragments if it is larger than the MTU.
-   * @param mayWait whether a copy may wait for the guest's buffers; else false tells that it had none.
+   * Sends the payload that stands at {@link TRANSPORT_AT}, in fragments if it is larger than the MTU. A copy waits
+   * where the guest has no buffers.
    * @param mac where to, when the address has none yet (DHCP).
    */
-  sendIpv4(
-    source: number,
-    destination: number,
-    protocol: number,
-    length: number,
-    mayWait: boolean,
-    mac?: Uint8Array,
-  ): boolean {
+  sendIpv4(source: number, destination: number, protocol: number, length: number, mac?: Uint8Array): void {
     const { frame } = this;
-    if (!this.#writeEthernet(frame, source, destination, mac)) return true;
+    if (!this.#writeEthernet(frame, source, destination, mac)) return;
     const identification = (this.#identification = (this.#identification + 1) & 0xffff);
     if (length + IPV4_HEADER <= this.mtu) {
-      const dontFragment = !mayWait;
-      writeIpv4Header(frame, ETHERNET_HEADER, {
-        source,
-        destination,
-        protocol,
-        identification,
-        length,
-        dontFragment,
-      });
-      return this.#deliver(frame.subarray(0, TRANSPORT_AT + length), mayWait);
+      writeIpv4Header(frame, ETHERNET_HEADER, { source, destination, protocol, identification, length });
+      this.#deliver(frame.subarray(0, TRANSPORT_AT + length));
+      return;
     }
     const step = (this.mtu - IPV4_HEADER) & ~7;
     const payload = frame.slice(TRANSPORT_AT, TRANSPORT_AT + length);
@@ -156,9 +159,35 @@ export class GuestLink {
         fragmentOffset,
         moreFragments,
       });
-      this.#deliver(piece, true);
+      this.#deliver(piece);
     }
-    return true;
+  }
+
+  /**
+   * Sends the TCP segment that stands at {@link TRANSPORT_AT}, now or not at all.
+   * @param segmentBytes 0, or what a large segment is to be cut into.
+   * @returns false when the guest has no buffers.
+   */
+  sendSegment(
+    source: number,
+    destination: number,
+    length: number,
+    partialChecksum: boolean,
+    segmentBytes: number,
+  ): boolean {
+    if (this.#blocked || this.#delivering) return false;
+    const { frame } = this;
+    if (!this.#writeEthernet(frame, source, destination)) return true;
+    const identification = (this.#identification = (this.#identification + 1) & 0xffff);
+    writeIpv4Header(frame, ETHERNET_HEADER, {
+      source,
+      destination,
+      protocol: PROTOCOL_TCP,
+      identification,
+      length,
+      dontFragment: true,
+    });
+    return this.#hand(frame.subarray(0, TRANSPORT_AT + length), partialChecksum, segmentBytes);
   }
 
   /** The guest has buffers again. @returns whether all that waited is out. */
@@ -206,30 +235,28 @@ export class GuestLink {
     if (!this.isGuest(address) || now - this.#askedMs[slot]! < ARP_INTERVAL_MS) return;
     this.#askedMs[slot] = now;
     const { gateway, gatewayMac } = this.#layout;
-    this.#deliver(buildArp(ARP_REQUEST, gatewayMac, gateway, undefined, address), true);
+    this.#deliver(buildArp(ARP_REQUEST, gatewayMac, gateway, undefined, address));
   }
 
-  #deliver(frame: Uint8Array, mayWait: boolean): boolean {
-    if (!this.#blocked && this.#hand(frame)) return true;
-    if (!mayWait) return false;
+  #deliver(frame: Uint8Array): void {
+    if (!this.#blocked && !this.#delivering && this.#hand(frame)) return;
     if (this.#waiting.length >= WAITING_FRAMES || this.#waitingBytes + frame.length > WAITING_BYTES) {
       this.#counters.framesOutDropped++;
-      return true;
+      return;
     }
     this.#waiting.push(frame.slice());
     this.#waitingBytes += frame.length;
-    return true;
   }
 
   /** @returns false when the guest has no buffers. */
-  #hand(frame: Uint8Array): boolean {
+  #hand(frame: Uint8Array, partialChecksum = false, segmentBytes = 0): boolean {
     if (this.#receive === undefined) {
       this.#counters.framesOutDropped++;
       return true;
     }
     this.#delivering = true;
     try {
-      if (this.#receive(frame) === false) {
+      if (this.#receive(frame, partialChecksum, segmentBytes) === false) {
         this.#blocked = true;
         return false;
       }

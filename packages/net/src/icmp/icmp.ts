@@ -72,5 +72,5 @@ function sendIcmp(link: GuestLink, source: number, destination: number, length: 
   const { frame } = link;
   writeU16(frame, TRANSPORT_AT + 2, 0);
   writeU16(frame, TRANSPORT_AT + 2, foldChecksum(addChecksum(frame, TRANSPORT_AT, length)));
-  link.sendIpv4(source, destination, PROTOCOL_ICMP, length, true);
+  link.sendIpv4(source, destination, PROTOCOL_ICMP, length);
 }

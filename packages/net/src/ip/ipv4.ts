@@ -34,9 +34,15 @@ export class Ipv4Packet {
 /**
  * Reads the packet at `at` into `packet` and checks every length and the header's checksum (RFC 791). Bytes after
  * the packet's end are padding. Header options are skipped.
+ * @param offloaded whether the checksum is left to whoever cuts the packet up.
  * @returns what is wrong with it, or undefined.
  */
-export function parseIpv4Packet(packet: Ipv4Packet, bytes: Uint8Array, at: number): Ipv4Fault | undefined {
+export function parseIpv4Packet(
+  packet: Ipv4Packet,
+  bytes: Uint8Array,
+  at: number,
+  offloaded = false,
+): Ipv4Fault | undefined {
   const available = bytes.length - at;
   if (available < IPV4_HEADER) return 'truncated';
   const first = bytes[at]!;
@@ -44,7 +50,7 @@ export function parseIpv4Packet(packet: Ipv4Packet, bytes: Uint8Array, at: numbe
   const headerLength = (first & 15) * 4;
   const totalLength = readU16(bytes, at + 2);
   if (headerLength < IPV4_HEADER || totalLength < headerLength || totalLength > available) return 'length';
-  if (foldChecksum(addChecksum(bytes, at, headerLength)) !== 0) return 'checksum';
+  if (!offloaded && foldChecksum(addChecksum(bytes, at, headerLength)) !== 0) return 'checksum';
   const fragment = readU16(bytes, at + 6);
   packet.bytes = bytes;
   packet.header = at;

@@ -142,7 +142,7 @@ describe('on the host', () => {
     await until(() => server.finReceived);
     expect(Buffer.from(server.received).toString()).toBe('from the host');
     const got: Buffer[] = [];
-    socket.on('data', (bytes) => got.push(bytes));
+    socket.on('data', (bytes: Buffer) => got.push(bytes));
     server.send(Buffer.from('from the guest'));
     server.end();
     await once(socket, 'end');

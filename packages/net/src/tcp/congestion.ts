@@ -43,10 +43,8 @@ export class Congestion {
       this.#window = Math.max(this.#segment, this.#window - count + this.#segment);
       return true;
     }
-    const growth =
-      this.#window < this.#threshold
-        ? Math.min(count, 2 * this.#segment)
-        : (this.#segment * this.#segment) / this.#window;
+    // A guest acknowledges a whole batch at once: by its bytes, not by segments (RFC 3465, without the limit).
+    const growth = this.#window < this.#threshold ? count : (this.#segment * this.#segment) / this.#window;
     this.#window = Math.min(GREATEST, this.#window + growth);
     return false;
   }

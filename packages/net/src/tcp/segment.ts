@@ -37,15 +37,18 @@ export class TcpSegment {
 
 /**
  * Reads the segment in `packet` (RFC 9293, section 3.1). Options are read in SYNs only; malformed ones end the list.
+ * @param partialChecksum whether the checksum is not complete and must not be looked at.
  * @returns false when a length or the checksum is wrong, or port 0 is used.
  */
-export function parseTcp(segment: TcpSegment, packet: Ipv4Packet): boolean {
+export function parseTcp(segment: TcpSegment, packet: Ipv4Packet, partialChecksum = false): boolean {
   const { bytes, payload: at, payloadLength: length } = packet;
   if (length < TCP_HEADER) return false;
   const headerLength = (bytes[at + 12]! >> 4) * 4;
   if (headerLength < TCP_HEADER || headerLength > length) return false;
-  const pseudo = pseudoHeaderSum(packet.source, packet.destination, PROTOCOL_TCP, length);
-  if (foldChecksum(addChecksum(bytes, at, length, pseudo)) !== 0) return false;
+  if (!partialChecksum) {
+    const pseudo = pseudoHeaderSum(packet.source, packet.destination, PROTOCOL_TCP, length);
+    if (foldChecksum(addChecksum(bytes, at, length, pseudo)) !== 0) return false;
+  }
   segment.bytes = bytes;
   segment.sourcePort = readU16(bytes, at);
   segment.destinationPort = readU16(bytes, at + 2);
@@ -85,7 +88,8 @@ export function synOptionBytes(scale: number): number {
 
 /**
  * Writes a header, and for a SYN its options; the payload must already stand behind it, its length in `length`.
- * The checksum is written too.
+ * @param partialChecksum whether the checksum field gets the pseudo header's sum only.
+ * @returns bytes of header and payload.
  */
 export function writeTcpHeader(
   bytes: Uint8Array,
@@ -94,6 +98,7 @@ export function writeTcpHeader(
   destination: number,
   header: TcpHeader,
   length: number,
+  partialChecksum = false,
 ): number {
   const syn = (header.flags & SYN) !== 0;
   const headerLength = TCP_HEADER + (syn ? synOptionBytes(header.scale) : 0);
@@ -111,7 +116,10 @@ export function writeTcpHeader(
   }
   const total = headerLength + length;
   const pseudo = pseudoHeaderSum(source, destination, PROTOCOL_TCP, total);
-  writeU16(bytes, at + 16, foldChecksum(addChecksum(bytes, at, total, pseudo)));
+  const checksum = partialChecksum
+    ? ~foldChecksum(pseudo)
+    : foldChecksum(addChecksum(bytes, at, total, pseudo));
+  writeU16(bytes, at + 16, checksum);
   return total;
 }
 

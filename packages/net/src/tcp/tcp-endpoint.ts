@@ -1,12 +1,12 @@
 import { Congestion } from './congestion.ts';
+import { ReceiveWindow } from './receive-window.ts';
 import { ReorderQueue } from './reorder-queue.ts';
 import { RtoEstimator } from './rto-estimator.ts';
 import { ACK, FIN, PSH, RST, SYN, type TcpSegment } from './segment.ts';
 import { SendQueue } from './send-queue.ts';
+import { receivingStates, sendingStates } from './tcp-user.ts';
 import type { TcpEnd, TcpNetwork, TcpState, TcpUser } from './tcp-user.ts';
 
-/** Scale of the windows that endpoints advertise: up to 2 MiB. */
-const RECEIVE_SCALE = 5;
 const TIME_WAIT_MS = 5_000;
 /** A guest that boots can take long to answer its first SYN, and then should not wait for the next one. */
 const SYN_INTERVAL_MS = 4_000;
@@ -45,10 +45,7 @@ export class TcpEndpoint {
   #finQueued = false;
 
   #initialReceive = 0;
-  #receiveNext = 0;
-  /** Right edge of the window that the peer was given; never moves back. */
-  #receiveEdge = 0;
-  #receiveScale = RECEIVE_SCALE;
+  readonly #window = new ReceiveWindow();
   #finReceived = false;
   /** Where the peer's FIN stands, when it came before the data in front of it. */
   #finAhead: number | undefined;
@@ -83,27 +80,22 @@ export class TcpEndpoint {
 
   /** Acknowledgment number for the next segment. */
   get acknowledgment(): number {
-    return this.#receiveNext;
+    return this.#window.next;
+  }
+
+  /** Payload of a segment that both ends of the link can take whole. */
+  get segmentBytes(): number {
+    return this.#segment;
   }
 
   /** Scale for our SYN; -1: none. */
   get synScale(): number {
-    return this.#receiveScale === 0 ? -1 : this.#receiveScale;
-  }
-
-  /** First sequence number that the peer used, to tell a new SYN from an old one. */
-  get receiveNext(): number {
-    return this.#receiveNext;
+    return this.#window.scale;
   }
 
   /** Window field for the next segment; opens the window as far as there is room. */
   advertise(syn: boolean): number {
-    const edge = (this.#receiveNext + this.#room()) | 0;
-    const grown = (edge - this.#receiveEdge) | 0;
-    // Small steps would be answered by small segments (RFC 9293, section 3.8.6.2.2).
-    if (grown >= this.#segment || syn) this.#receiveEdge = edge;
-    const window = Math.max(0, (this.#receiveEdge - this.#receiveNext) | 0);
-    return Math.min(65_535, syn ? window : window >>> this.#receiveScale);
+    return this.#window.advertise(this.#user.room(), this.#segment, syn);
   }
 
   /** A peer's SYN: keeps it until {@link accept} or {@link refuse}. */
@@ -168,9 +160,7 @@ export class TcpEndpoint {
   /** The user has room again. Tells the peer when that is worth a segment. */
   roomGrown(): void {
     if (!this.#receives()) return;
-    const open = (this.#receiveEdge - this.#receiveNext) | 0;
-    const grown = this.#room() - open;
-    if (grown < this.#segment || (grown < open && open > 4 * this.#segment)) return;
+    if (!this.#window.isWorthTelling(this.#user.room(), this.#segment)) return;
     this.#ackPending = true;
     this.#network.touch();
   }
@@ -240,8 +230,8 @@ export class TcpEndpoint {
   #inputSynchronized(segment: TcpSegment): void {
     const { flags, payloadLength } = segment;
     const length = payloadLength + (flags & SYN ? 1 : 0) + (flags & FIN ? 1 : 0);
-    const window = Math.max(0, (this.#receiveEdge - this.#receiveNext) | 0);
-    const ahead = (segment.sequence - this.#receiveNext) | 0;
+    const window = this.#window.size;
+    const ahead = (segment.sequence - this.#window.next) | 0;
     const inside =
       length === 0 ? ahead === 0 || (ahead > 0 && ahead < window) : ahead < window && ahead + length > 0;
     if (!inside) {
@@ -303,7 +293,7 @@ export class TcpEndpoint {
     if (advanced >= 0) this.#windowOf(segment, false);
     if (advanced > 0) {
       this.#advance(acknowledgment);
-      if (this.#stateNow() === 'closed') return false;
+      if ((this.#state as TcpState) === 'closed') return false;
     } else if (
       advanced === 0 &&
       payloadLength === 0 &&
@@ -323,10 +313,6 @@ export class TcpEndpoint {
     }
     if (this.queue.length > 0 || this.#finQueued) this.#network.touch();
     return true;
-  }
-
-  #stateNow(): TcpState {
-    return this.#state;
   }
 
   /** Everything before `acknowledgment`, which is new, has arrived. */
@@ -381,7 +367,7 @@ export class TcpEndpoint {
       length += ahead;
     }
     const at = Math.max(0, ahead);
-    const beyond = at + length - ((this.#receiveEdge - this.#receiveNext) | 0);
+    const beyond = at + length - this.#window.size;
     if (beyond > 0) {
       length -= beyond;
       fin = false;
@@ -391,31 +377,31 @@ export class TcpEndpoint {
       if (length > 0) this.#take(bytes, start, length);
       if (this.#reorder.size > 0) {
         for (
-          let more = this.#reorder.take(this.#receiveNext);
+          let more = this.#reorder.take(this.#window.next);
           more !== undefined;
-          more = this.#reorder.take(this.#receiveNext)
+          more = this.#reorder.take(this.#window.next)
         ) {
           this.#take(more, 0, more.length);
         }
       }
       this.#acknowledgeSoon();
     } else {
-      if (length > 0) this.#reorder.add((this.#receiveNext + at) | 0, bytes, start, length);
+      if (length > 0) this.#reorder.add((this.#window.next + at) | 0, bytes, start, length);
       // At once, each one: the peer counts them.
       this.#network.transmit(ACK, this.#next, 0, 0, true);
     }
-    if (this.#finAhead !== undefined && ((this.#finAhead - this.#receiveNext) | 0) <= 0) this.#takeFin();
+    if (this.#finAhead !== undefined && ((this.#finAhead - this.#window.next) | 0) <= 0) this.#takeFin();
   }
 
   #take(bytes: Uint8Array, start: number, length: number): void {
-    this.#receiveNext = (this.#receiveNext + length) | 0;
+    this.#window.next = (this.#window.next + length) | 0;
     this.#user.deliver(bytes, start, length);
   }
 
   #takeFin(): void {
     if (this.#finReceived) return;
     this.#finReceived = true;
-    this.#receiveNext = (this.#receiveNext + 1) | 0;
+    this.#window.next = (this.#window.next + 1) | 0;
     this.#reorder.clear();
     this.#acknowledgeSoon();
     if (this.#state === 'established') this.#state = 'close-wait';
@@ -426,10 +412,9 @@ export class TcpEndpoint {
 
   #takeSyn(segment: TcpSegment): void {
     this.#initialReceive = segment.sequence;
-    this.#receiveNext = this.#receiveEdge = (segment.sequence + 1) | 0;
+    this.#window.start(segment.sequence, segment.scale >= 0);
     this.#segment = Math.min(this.#segment, segment.mss);
     this.#congestion.start(this.#segment);
-    if (segment.scale < 0) this.#receiveScale = 0;
     this.#sendScale = Math.max(0, segment.scale);
   }
 
@@ -448,15 +433,19 @@ export class TcpEndpoint {
   }
 
   #sendData(): void {
+    const segment = this.#segment;
+    const largest = Math.max(segment, this.#network.largest());
     for (;;) {
       const offset = (this.#next - this.#queueSequence) | 0;
       const available = this.queue.length - offset;
       const window = Math.min(this.#sendWindow, this.#congestion.window);
       const usable = (this.#una + window - this.#next) | 0;
-      const length = Math.max(0, Math.min(available, this.#segment, usable));
+      let length = Math.max(0, Math.min(available, largest, usable));
+      // What follows a large segment starts where a whole small one ended.
+      if (length > segment && length < available) length -= length % segment;
       const fin = this.#finQueued && length === available;
       if (length === 0 && !fin) break;
-      const cut = length < available && length < this.#segment;
+      const cut = length < available && length < segment;
       // Silly windows (RFC 9293, section 3.8.6.2.1): wait for more room while something is under way.
       if (cut && length < this.#largestWindow / 2 && this.#next !== this.#una) break;
       if (!this.#transmitData(offset, length, fin, length === available)) return;
@@ -598,26 +587,13 @@ export class TcpEndpoint {
     this.#reorder.clear();
   }
 
-  /** What the user can take, as far as a window field can tell it. */
-  #room(): number {
-    return Math.min(this.#user.room(), 65_535 << this.#receiveScale);
-  }
-
   /** Whether data and FIN may go out. */
   #sends(): boolean {
-    return sending.has(this.#state);
+    return sendingStates.has(this.#state);
   }
 
   /** Whether the peer may still send data. */
   #receives(): boolean {
-    return this.#state === 'established' || this.#state === 'fin-wait-1' || this.#state === 'fin-wait-2';
+    return receivingStates.has(this.#state);
   }
 }
-
-const sending: ReadonlySet<TcpState> = new Set([
-  'established',
-  'close-wait',
-  'fin-wait-1',
-  'closing',
-  'last-ack',
-]);

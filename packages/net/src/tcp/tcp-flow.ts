@@ -26,6 +26,8 @@ export interface TcpFlowOwner {
     length: number,
     mayWait: boolean,
   ): boolean;
+  /** See {@link TcpNetwork.largest}. */
+  largest(): number;
   /** Calls {@link TcpFlow.flush} at the end of the batch. */
   touch(flow: TcpFlow): void;
   retransmitted(): void;
@@ -175,6 +177,10 @@ export class TcpFlow implements TcpUser, TcpNetwork {
 
   transmit(flags: number, sequence: number, offset: number, length: number, mayWait: boolean): boolean {
     return this.#owner.transmit(this, flags, sequence, offset, length, mayWait);
+  }
+
+  largest(): number {
+    return this.#owner.largest();
   }
 
   touch(): void {

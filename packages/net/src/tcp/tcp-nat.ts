@@ -22,6 +22,9 @@ import {
 } from './segment.ts';
 import { TcpFlow, type TcpFlowOwner } from './tcp-flow.ts';
 
+/** Payload of the largest segment that IPv4 can name. */
+const LARGEST_SEGMENT = 65_535 - IPV4_HEADER - TCP_HEADER;
+
 /** Ends of the guest's connections that are inside the network. */
 export type TcpService = (events: HostTcpEvents) => HostTcpSocket;
 
@@ -73,6 +76,10 @@ export class TcpNat {
       transmit: (flow, flags, sequence, offset, length, mayWait) =>
         this.#transmit(flow, flags, sequence, offset, length, mayWait),
       touch: (flow) => this.#touch(flow),
+      largest: () => {
+        const { largeSegments, partialChecksum } = dependencies.link.offloads;
+        return largeSegments && partialChecksum ? LARGEST_SEGMENT : 0;
+      },
       retransmitted: () => void dependencies.counters.tcpRetransmits++,
       unreachable: (flow) => {
         if (flow.quote === undefined) return;
@@ -107,7 +114,7 @@ export class TcpNat {
     if (flow !== undefined) {
       // A new connection may follow at once on the same ports (RFC 9293, section 3.6.1).
       const again = opens && flow.endpoint.state === 'time-wait';
-      if (!again || ((segment.sequence - flow.endpoint.receiveNext) | 0) <= 0) {
+      if (!again || ((segment.sequence - flow.endpoint.acknowledgment) | 0) <= 0) {
         flow.input(segment);
         return;
       }
@@ -218,7 +225,7 @@ export class TcpNat {
     header.window = 0;
     const { link } = this.#deps;
     const total = writeTcpHeader(link.frame, TRANSPORT_AT, packet.destination, packet.source, header, 0);
-    link.sendIpv4(packet.destination, packet.source, PROTOCOL_TCP, total, true);
+    link.sendIpv4(packet.destination, packet.source, PROTOCOL_TCP, total);
   }
 
   #transmit(
@@ -248,8 +255,20 @@ export class TcpNat {
     const { frame } = link;
     const headerLength = TCP_HEADER + (syn ? synOptionBytes(header.scale) : 0);
     if (length > 0) endpoint.queue.copy(offset, length, frame, TRANSPORT_AT + headerLength);
-    const total = writeTcpHeader(frame, TRANSPORT_AT, flow.remote, flow.guest, header, length);
-    const sent = link.sendIpv4(flow.remote, flow.guest, PROTOCOL_TCP, total, mayWait);
+    const partial = !mayWait && link.offloads.partialChecksum;
+    const total = writeTcpHeader(frame, TRANSPORT_AT, flow.remote, flow.guest, header, length, partial);
+    if (mayWait) {
+      link.sendIpv4(flow.remote, flow.guest, PROTOCOL_TCP, total);
+      return true;
+    }
+    const { segmentBytes } = endpoint;
+    const sent = link.sendSegment(
+      flow.remote,
+      flow.guest,
+      total,
+      partial,
+      length > segmentBytes ? segmentBytes : 0,
+    );
     if (!sent) this.#blocked.add(flow);
     return sent;
   }

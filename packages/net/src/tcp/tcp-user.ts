@@ -12,6 +12,18 @@ export type TcpState =
   | 'time-wait'
   | 'closed';
 
+/** States in which data and FIN go out. */
+export const sendingStates: ReadonlySet<TcpState> = new Set([
+  'established',
+  'close-wait',
+  'fin-wait-1',
+  'closing',
+  'last-ack',
+]);
+
+/** States in which the peer may still send data. */
+export const receivingStates: ReadonlySet<TcpState> = new Set(['established', 'fin-wait-1', 'fin-wait-2']);
+
 /** How a connection ended. */
 export type TcpEnd = 'finished' | 'reset' | 'timeout';
 
@@ -40,6 +52,8 @@ export interface TcpNetwork {
    * `TcpEndpoint.flush` is called once it can.
    */
   transmit(flags: number, sequence: number, offset: number, length: number, mayWait: boolean): boolean;
+  /** Payload of the largest segment that the link cuts up by itself; 0: it doesn't. */
+  largest(): number;
   /** Calls `TcpEndpoint.flush` soon, after the segments that are being handled now. */
   touch(): void;
   /** Calls `TcpEndpoint.timer` at `deadlineMs`, or earlier. */

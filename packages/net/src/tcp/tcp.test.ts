@@ -322,6 +322,53 @@ describe('TCP toward the guest', () => {
     expect(network.stats().tcpRetransmits).toBe(0);
   });
 
+  test('large segments and partial checksums, both ways', () => {
+    const { network, host, base, takeTcp, settle } = opened({
+      options: [2, 4, 5, 180, 1, 3, 3, 7],
+      window: 4000,
+    });
+    const up = Uint8Array.from({ length: 30_000 }, (_, index) => index);
+    const large = segment({ flags: ACK, sequence: 1001, acknowledgment: base, window: 4000, data: up });
+    // Neither checksum is right.
+    large[24]! ^= 0xff;
+    large[50]! ^= 0xff;
+    network.send(large);
+    expect(network.stats().malformed).toBe(1);
+    network.send(large, true, 1460);
+    expect(takeTcp().map(brief)).toEqual([[ACK, 31_001, 0]]);
+    settle();
+    expect(Buffer.from(host.received).equals(up)).toBe(true);
+
+    const got: { frame: Uint8Array; partial: boolean | undefined; segmentBytes: number | undefined }[] = [];
+    network.onReceive((frame, partial, segmentBytes) => {
+      got.push({ frame: frame.slice(), partial, segmentBytes });
+      return true;
+    });
+    network.receiverOffloads({ partialChecksum: true, largeSegments: true });
+    const down = Uint8Array.from({ length: 100_000 }, (_, index) => index * 7);
+    host.send(down);
+    settle();
+    let acknowledged = 0;
+    for (let round = 0; round < 40 && acknowledged < down.length; round++) {
+      acknowledged = got.reduce((sum, each) => sum + each.frame.length - 54, 0);
+      network.send(
+        segment({ flags: ACK, sequence: 31_001, acknowledgment: (base + acknowledged) >>> 0, window: 4000 }),
+      );
+      settle();
+    }
+    expect(Buffer.concat(got.map((each) => each.frame.subarray(54))).equals(down)).toBe(true);
+    expect(Math.max(...got.map((each) => each.frame.length))).toBeGreaterThan(50_000);
+    for (const { frame, partial, segmentBytes } of got) {
+      const length = frame.length - 34;
+      const words = [...frame.subarray(26, 34), 0, 6, length >> 8, length & 255];
+      let sum = 0;
+      for (let at = 0; at < words.length; at += 2) sum += (words[at]! << 8) | words[at + 1]!;
+      while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+      expect([partial, (frame[50]! << 8) | frame[51]!]).toEqual([true, sum]);
+      expect(segmentBytes).toBe(length - 20 > 1460 ? 1460 : 0);
+    }
+  });
+
   test('connections are bounded, those in TIME-WAIT make place', () => {
     const { network, takeTcp } = testNetwork({ limits: { tcpFlows: 20 } });
     for (let port = 1; port <= 100; port++) network.send(segment({ flags: SYN, port }));

@@ -15,13 +15,17 @@ export class UdpDatagram {
   data: Uint8Array = new Uint8Array(0);
 }
 
-/** Reads the datagram in `packet` (RFC 768). @returns false when lengths or the checksum are wrong, or port 0 is used. */
-export function parseUdp(datagram: UdpDatagram, packet: Ipv4Packet): boolean {
+/**
+ * Reads the datagram in `packet` (RFC 768).
+ * @param partialChecksum whether the checksum is not complete and must not be looked at.
+ * @returns false when lengths or the checksum are wrong, or port 0 is used.
+ */
+export function parseUdp(datagram: UdpDatagram, packet: Ipv4Packet, partialChecksum = false): boolean {
   const { bytes, payload, payloadLength } = packet;
   if (payloadLength < UDP_HEADER) return false;
   const length = readU16(bytes, payload + 4);
   if (length < UDP_HEADER || length > payloadLength) return false;
-  if (readU16(bytes, payload + 6) !== 0) {
+  if (!partialChecksum && readU16(bytes, payload + 6) !== 0) {
     const pseudo = pseudoHeaderSum(packet.source, packet.destination, PROTOCOL_UDP, length);
     if (foldChecksum(addChecksum(bytes, payload, length, pseudo)) !== 0) return false;
   }
@@ -53,5 +57,5 @@ export function sendUdp(
   const checksum = foldChecksum(addChecksum(frame, TRANSPORT_AT, length, pseudo));
   // 0 would mean "none".
   writeU16(frame, TRANSPORT_AT + 6, checksum === 0 ? 0xffff : checksum);
-  link.sendIpv4(source, destination, PROTOCOL_UDP, length, true, mac);
+  link.sendIpv4(source, destination, PROTOCOL_UDP, length, mac);
 }
