@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { ClockHandle } from '@polyvisor/clock';
 import type { AcceleratedVm, Accelerator, VmConfig } from '@polyvisor/contracts';
 import { COUNTER_WORDS, type GuestMemoryLayout } from '@polyvisor/guest-memory';
+import { probeHostFmaFused } from '@polyvisor/softfloat';
 import { ENV } from '@polyvisor/tcg';
 import { openCodeLog } from './code-log.ts';
 import type { CompileWorkerData } from './compile-worker.ts';
@@ -125,7 +126,7 @@ async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: 
     nsPerTick: config.nsPerTick,
     tier,
     icount,
-    fmaFused: false,
+    fmaFused: probeHostFmaFused(),
     channels,
     modules: await compileModules({ exact: icount || tier === 'lockstep', compiles: COMPILES[tier] }),
   };
