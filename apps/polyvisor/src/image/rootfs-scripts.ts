@@ -66,8 +66,11 @@ export function firstBootScript(mirror: string, suite: string): string {
   return `#!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C HOME=/root
 mount -o remount,rw /
+# The initramfs moved them here; debootstrap may unmount them.
+mountpoint -q /proc || mount -t proc proc /proc
+mountpoint -q /sys || mount -t sysfs sys /sys
 echo "polyvisor: first start: configuring Debian, this takes some minutes"
-if /debootstrap/debootstrap --second-stage && sh /debootstrap.finish; then
+if /debootstrap/debootstrap --second-stage && { mountpoint -q /proc || mount -t proc proc /proc; } && sh /debootstrap.finish; then
   rm -f /debootstrap.finish /etc/dpkg/dpkg.cfg.d/polyvisor-first-boot
   echo ${quote(`deb ${mirror} ${suite} main`)} >/etc/apt/sources.list
   sync

@@ -12,6 +12,8 @@ import { createNullConsole, createStreamConsole, type StreamConsole } from './st
 const SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
 /** A machine that does not stop in this time is left behind. */
 const STOP_TIMEOUT_MS = 5000;
+/** A second signal this much later ends the process at once. */
+const AGAIN_MS = 500;
 const SIGPIPE = 13;
 
 /** What a run needs from outside; tests pass a fake machine and streams of their own. */
@@ -37,6 +39,7 @@ export async function runMachine(
   let machine: Machine | undefined;
   let reason: StopReason | undefined;
   let paused = false;
+  let askedAt: number | undefined;
   let terminal: RawTerminal | undefined;
 
   const stop = (why: StopReason): void => {
@@ -60,10 +63,17 @@ export async function runMachine(
   const console = createConsole(settings, environment, (action) => actions[action]());
   const onSignal = (signal: NodeJS.Signals): void => {
     const number = constants.signals[signal];
-    // Asked twice: the machine does not react.
-    if (reason !== undefined) process.exit(128 + number);
+    if (askedAt !== undefined) {
+      // Asked again: the machine does not react. timeout(1) sends two at once.
+      if (performance.now() - askedAt > AGAIN_MS) process.exit(128 + number);
+      return;
+    }
+    askedAt = performance.now();
     stop({ kind: 'signal', number });
-    setTimeout(() => process.exit(128 + number), STOP_TIMEOUT_MS).unref();
+    setTimeout(() => {
+      say('the machine did not stop in time; leaving it');
+      process.exit(128 + number);
+    }, STOP_TIMEOUT_MS).unref();
   };
   const onOutputError = (): void => stop({ kind: 'signal', number: SIGPIPE });
   for (const signal of SIGNALS) process.on(signal, onSignal);

@@ -21,7 +21,6 @@ const NOT_DETERMINISTIC: readonly (readonly [string, (settings: RunSettings) => 
     ({ disks }) => disks.length > 0,
     "a disk answers at the host's pace; put the files into the initrd",
   ],
-  ['rng', ({ rng }) => rng, 'random numbers differ; use --no-rng'],
   ['balloon', ({ balloon }) => balloon, 'the host moves it; use --no-balloon'],
 ];
 

@@ -52,7 +52,8 @@ export function withDefaults(given: GivenSettings, defaultImage: string): RunSet
     console: 'serial',
     tier: 'auto',
     icount,
-    rng: !icount,
+    // With icount the machine makes its numbers repeatable.
+    rng: true,
     balloon: !icount,
     reboot: true,
     ...given,
