@@ -90,7 +90,7 @@ export class DnsRelay {
       this.#lookUp(message, query, finish);
       return;
     }
-    const id = Math.floor(Math.random() * 65_536);
+    const id = crypto.getRandomValues(new Uint16Array(1))[0]!;
     writeU16(message, 0, id);
     let timer: Timer | undefined = undefined;
     let over = false;

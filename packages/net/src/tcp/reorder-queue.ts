@@ -15,11 +15,6 @@ export class ReorderQueue {
     return this.#held.length;
   }
 
-  /** Bytes held; overlaps count twice. */
-  get bytes(): number {
-    return this.#held.reduce((sum, each) => sum + each.bytes.length, 0);
-  }
-
   /** Keeps a copy of the data. What is already there in one piece is not kept twice. */
   add(sequence: number, source: Uint8Array, start: number, length: number): void {
     let index = this.#held.length;

@@ -192,7 +192,7 @@ export class TcpNat {
 
   #create(guest: number, guestPort: number, remote: number, remotePort: number): TcpFlow {
     const segment = this.#deps.link.mtu - IPV4_HEADER - TCP_HEADER;
-    const initialSequence = Math.floor(Math.random() * 0x1_0000_0000);
+    const initialSequence = crypto.getRandomValues(new Int32Array(1))[0]!;
     const flow = new TcpFlow(this.#owner, guest, guestPort, remote, remotePort, segment, initialSequence);
     this.#flows.add(flow);
     this.#deps.counters.tcpOpened++;
