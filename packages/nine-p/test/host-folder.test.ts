@@ -1,67 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
-import { encodeRequest } from '../src/codec/message-codec.ts';
 import type { RequestName } from '../src/codec/messages.ts';
-import { requests } from '../src/codec/messages.ts';
 import * as errno from '../src/errno.ts';
-import type { FileTree } from '../src/file-tree.ts';
-import { HostTree, openHostFolder } from '../src/node/host-tree.ts';
-import { MSIZE_MAX, NOFID, VERSION } from '../src/protocol.ts';
-import type { NinePServer, NinePServerOptions } from '../src/server.ts';
-import { createNinePServer } from '../src/server.ts';
-import { NinePClient } from './nine-p-client.ts';
+import { openHostFolder } from '../src/node/host-tree.ts';
+import { MSIZE_MAX } from '../src/protocol.ts';
+import { ShareFixture } from './share-fixture.ts';
 
-let base: string;
-let folder: string;
-let servers: NinePServer[] = [];
+let fixture: ShareFixture;
 
 beforeEach(() => {
-  base = fs.mkdtempSync(join(tmpdir(), 'nine-p-'));
-  folder = join(base, 'share');
-  fs.mkdirSync(folder);
-  fs.writeFileSync(join(base, 'secret'), 'secret');
-  fs.mkdirSync(join(base, 'outside'));
+  fixture = new ShareFixture();
 });
 
-afterEach(async () => {
-  await Promise.all(servers.map((server) => server.close()));
-  servers = [];
-  fs.rmSync(base, { recursive: true, force: true });
-});
+afterEach(() => fixture.close());
 
-interface Share {
-  readonly client: NinePClient;
-  readonly server: NinePServer;
-  readonly tree: HostTree;
-}
-
-async function share(
-  options: NinePServerOptions & { readOnly?: boolean; maxDescriptors?: number } = {},
-): Promise<Share> {
-  const { readOnly = false, maxDescriptors } = options;
-  const tree = await openHostFolder({
-    path: folder,
-    readOnly,
-    ...(maxDescriptors === undefined ? {} : { maxDescriptors }),
-  });
-  const server = createNinePServer(options, { tree });
-  servers.push(server);
-  const client = new NinePClient(server);
-  await client.start();
-  return { client, server, tree: asHostTree(tree) };
-}
-
-function asHostTree(tree: FileTree): HostTree {
-  if (tree instanceof HostTree) return tree;
-  throw new Error('not a host tree');
-}
-
-const at = (path: string): string => join(folder, path);
-const mode = (path: string): number => fs.lstatSync(at(path)).mode & 0o7777;
 const nothing = {
   mode: 0,
   uid: 0,
@@ -75,16 +29,16 @@ const nothing = {
 
 describe('files', () => {
   test('are created, written, read and truncated', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     const fid = await client.create('', 'a', 2, 0o666);
     expect(await client.write(fid, 'hello, host')).toBe(11);
     expect(await client.read(fid, 7n)).toBe('host');
     expect(await client.read(fid, 11n)).toBe('');
-    expect(fs.readFileSync(at('a'), 'utf8')).toBe('hello, host');
-    expect(mode('a')).toBe(0o666);
+    expect(fs.readFileSync(fixture.at('a'), 'utf8')).toBe('hello, host');
+    expect(fixture.mode('a')).toBe(0o666);
     await client.call('Tsetattr', { ...nothing, fid, valid: 8, size: 5n });
     await client.call('Tfsync', { fid, datasync: 1 });
-    expect(fs.readFileSync(at('a'), 'utf8')).toBe('hello');
+    expect(fs.readFileSync(fixture.at('a'), 'utf8')).toBe('hello');
     // Without an open file, too.
     await client.call('Tsetattr', { ...nothing, fid: await client.walk('a'), valid: 8, size: 2n });
     await client.call('Tclunk', { fid });
@@ -93,9 +47,9 @@ describe('files', () => {
   });
 
   test('of any bytes and size come back equal', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     const data = Uint8Array.from({ length: 2_000_000 }, (_, index) => (index * 31) ^ (index >> 8));
-    fs.writeFileSync(at('big'), data);
+    fs.writeFileSync(fixture.at('big'), data);
     const fid = await client.open('big', 2);
     const parts: Uint8Array[] = [];
     for (let offset = 0; ;) {
@@ -110,14 +64,14 @@ describe('files', () => {
     expect((await client.call('Twrite', { fid, offset: 3n, data: data.subarray(0, top) })).count).toBe(top);
     expect(
       fs
-        .readFileSync(at('big'))
+        .readFileSync(fixture.at('big'))
         .subarray(3, 3 + top)
         .equals(data.subarray(0, top)),
     ).toBe(true);
   });
 
   test('stay usable while open after their name is gone', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     const fid = await client.create('', 'a');
     await client.write(fid, 'kept');
     const other = await client.walk('a');
@@ -131,24 +85,24 @@ describe('files', () => {
   });
 
   test('take append, exclusive and truncate as open(2) does', async () => {
-    const { client } = await share();
-    fs.writeFileSync(at('log'), 'one ');
+    const { client } = await fixture.share();
+    fs.writeFileSync(fixture.at('log'), 'one ');
     const fid = await client.open('log', 0o2001);
     await client.write(fid, 'two', 0n);
-    expect(fs.readFileSync(at('log'), 'utf8')).toBe('one two');
+    expect(fs.readFileSync(fixture.at('log'), 'utf8')).toBe('one two');
     const directory = await client.walk('');
     const request = { fid: directory, name: 'log', mode: 0o600, gid: 0 };
     expect(await client.failure('Tlcreate', { ...request, flags: 0o201 })).toBe(errno.EEXIST);
     await client.call('Tlcreate', { ...request, flags: 0o1001 });
-    expect(fs.readFileSync(at('log'), 'utf8')).toBe('');
+    expect(fs.readFileSync(fixture.at('log'), 'utf8')).toBe('');
     expect(await client.failure('Tread', { fid: directory, offset: 0n, count: 1 })).toBe(errno.EBADF);
   });
 
   test('tell their attributes and take new ones', async () => {
-    const { client } = await share();
-    fs.writeFileSync(at('a'), 'x');
+    const { client } = await fixture.share();
+    fs.writeFileSync(fixture.at('a'), 'x');
     const fid = await client.walk('a');
-    const host = fs.statSync(at('a'), { bigint: true });
+    const host = fs.statSync(fixture.at('a'), { bigint: true });
     const before = await client.call('Tgetattr', { fid, mask: 0x7ffn });
     expect(before).toMatchObject({ size: 1n, mode: Number(host.mode), nlink: 1n, uid: Number(host.uid) });
     expect(before.mtimeSec * 1_000_000_000n + before.mtimeNsec).toBe(host.mtimeNs);
@@ -166,15 +120,15 @@ describe('files', () => {
       mtimeSec: 2n ** 64n - 3n,
       mtimeNsec: 999_999_999n,
     });
-    const after = fs.statSync(at('a'), { bigint: true });
+    const after = fs.statSync(fixture.at('a'), { bigint: true });
     expect([after.atimeNs, after.mtimeNs]).toEqual([5_000_000_007n, -2_000_000_001n]);
-    expect([mode('a'), after.uid, after.gid]).toEqual([0o751, host.uid, host.gid]);
+    expect([fixture.mode('a'), after.uid, after.gid]).toEqual([0o751, host.uid, host.gid]);
     expect(await client.call('Tgetattr', { fid, mask: 0n })).toMatchObject({
       mtimeSec: 2n ** 64n - 3n,
       mtimeNsec: 999_999_999n,
     });
     await client.call('Tsetattr', { ...nothing, fid, valid: 0x20 });
-    const touched = fs.statSync(at('a'), { bigint: true });
+    const touched = fs.statSync(fixture.at('a'), { bigint: true });
     expect(touched.atimeNs).toBe(5_000_000_007n);
     expect(touched.mtimeNs).toBeGreaterThan(host.mtimeNs - 1n);
     expect(await client.failure('Tsetattr', { ...nothing, fid, valid: 0x120, mtimeNsec: 10n ** 9n })).toBe(
@@ -183,7 +137,7 @@ describe('files', () => {
   });
 
   test('have locks that always succeed, and no extended attributes', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     const fid = await client.create('', 'a');
     const lock = { fid, type: 1, start: 3n, length: 2n ** 64n - 1n, process: 4, client: 'guest' };
     expect(await client.call('Tlock', { ...lock, flags: 1 })).toEqual({ status: 0 });
@@ -199,31 +153,31 @@ describe('files', () => {
 
 describe('names', () => {
   test('are made, moved and removed', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     await client.call('Tmkdir', { fid: 0, name: 'd', mode: 0o777, gid: 0 });
-    expect(mode('d')).toBe(0o777);
+    expect(fixture.mode('d')).toBe(0o777);
     const file = await client.create('d', 'a');
     await client.write(file, 'text');
     const d = await client.walk('d');
     await client.call('Tlink', { directory: 0, fid: file, name: 'b' });
-    expect(fs.statSync(at('b')).nlink).toBe(2);
+    expect(fs.statSync(fixture.at('b')).nlink).toBe(2);
     await client.call('Trenameat', { oldDirectory: d, oldName: 'a', newDirectory: 0, newName: 'c' });
     // A fid follows its file.
     await client.call('Tlink', { directory: d, fid: file, name: 'again' });
     await client.call('Trename', { fid: file, directory: d, name: 'e' });
-    expect(fs.readdirSync(at('d')).sort()).toEqual(['again', 'e']);
+    expect(fs.readdirSync(fixture.at('d')).sort()).toEqual(['again', 'e']);
     await client.call('Tremove', { fid: await client.walk('d/e') });
     expect(await client.failure('Tunlinkat', { fid: 0, name: 'd', flags: 0x200 })).toBe(39);
     await client.call('Tunlinkat', { fid: d, name: 'again', flags: 0 });
     await client.call('Tunlinkat', { fid: 0, name: 'd', flags: 0x200 });
-    expect(fs.readdirSync(folder)).toEqual(['b']);
+    expect(fs.readdirSync(fixture.folder)).toEqual(['b']);
     expect(await client.failure('Tremove', { fid: 0 })).toBe(errno.EBUSY);
   });
 
   test('need not be UTF-8', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     await client.create('', 'caf\xc3\xa9 \xff\xfe');
-    expect(fs.readdirSync(folder, { encoding: 'buffer' })[0]!.toString('latin1')).toBe(
+    expect(fs.readdirSync(fixture.folder, { encoding: 'buffer' })[0]!.toString('latin1')).toBe(
       'caf\xc3\xa9 \xff\xfe',
     );
     await client.call('Tsymlink', { fid: 0, name: '\x80', target: '\xfe/x', gid: 0 });
@@ -233,9 +187,9 @@ describe('names', () => {
   });
 
   test('of a folder are listed piece by piece, whatever changes meanwhile', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     const names = Array.from({ length: 300 }, (_, index) => `file${index}`);
-    for (const name of names) fs.writeFileSync(at(name), '');
+    for (const name of names) fs.writeFileSync(fixture.at(name), '');
     const fid = await client.open('');
     const seen: string[] = [];
     let offset = 0n;
@@ -245,17 +199,17 @@ describe('names', () => {
       seen.push(...records.map(({ name }) => name));
       offset = records.at(-1)!.offset;
       if (seen.length === records.length) {
-        fs.rmSync(at('file299'));
-        fs.writeFileSync(at('a new one'), '');
+        fs.rmSync(fixture.at('file299'));
+        fs.writeFileSync(fixture.at('a new one'), '');
       }
     }
     expect(seen.sort()).toEqual(['.', '..', ...names.filter((name) => name !== 'file299')].sort());
     const [first, second, third] = await client.readdir(fid);
-    expect(first).toMatchObject({ name: '.', type: 4, path: BigInt(fs.statSync(folder).ino) });
+    expect(first).toMatchObject({ name: '.', type: 4, path: BigInt(fs.statSync(fixture.folder).ino) });
     expect(third).toMatchObject({
       name: 'a new one',
       type: 8,
-      path: BigInt(fs.statSync(at('a new one')).ino),
+      path: BigInt(fs.statSync(fixture.at('a new one')).ino),
     });
     expect((await client.readdir(fid, second!.offset))[0]).toEqual(third);
     expect(await client.failure('Treaddir', { fid, offset: 0n, count: 24 })).toBe(errno.EINVAL);
@@ -263,7 +217,7 @@ describe('names', () => {
   });
 
   test('that are no names are refused', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     const bad: [string, number][] = [
       ['..', errno.EINVAL],
       ['.', errno.EINVAL],
@@ -273,7 +227,7 @@ describe('names', () => {
       ['a\0b', errno.EINVAL],
       ['x'.repeat(256), errno.ENAMETOOLONG],
     ];
-    fs.writeFileSync(at('a'), '');
+    fs.writeFileSync(fixture.at('a'), '');
     for (const [name, expected] of bad) {
       const made = expected === errno.EINVAL && /^\.+$/.test(name) ? errno.EEXIST : expected;
       expect(await client.failure('Tmkdir', { fid: 0, name, mode: 0, gid: 0 })).toBe(made);
@@ -293,8 +247,8 @@ describe('names', () => {
 
 describe('nothing leaves the folder', () => {
   test('not by dots', async () => {
-    const { client } = await share();
-    fs.mkdirSync(at('d'));
+    const { client } = await fixture.share();
+    fs.mkdirSync(fixture.at('d'));
     const root = (await client.call('Tgetattr', { fid: 0, mask: 0n })).qid;
     const up = { fid: await client.walk('d'), names: ['..', '..', '..', 'd', '..'] };
     expect((await client.call('Twalk', { ...up, newfid: 9 })).qids.at(-1)).toEqual(root);
@@ -304,15 +258,15 @@ describe('nothing leaves the folder', () => {
   });
 
   test('not by links, which are shown as links', async () => {
-    const { client } = await share();
-    fs.symlinkSync('../secret', at('file'));
-    fs.symlinkSync('..', at('up'));
-    fs.symlinkSync(join(base, 'outside'), at('away'));
-    await client.call('Tsymlink', { fid: 0, name: 'mine', target: `${base}/secret`, gid: 0 });
+    const { client } = await fixture.share();
+    fs.symlinkSync('../secret', fixture.at('file'));
+    fs.symlinkSync('..', fixture.at('up'));
+    fs.symlinkSync(join(fixture.base, 'outside'), fixture.at('away'));
+    await client.call('Tsymlink', { fid: 0, name: 'mine', target: `${fixture.base}/secret`, gid: 0 });
     for (const name of ['file', 'up', 'away', 'mine']) {
       const fid = await client.walk(name);
       expect((await client.call('Tgetattr', { fid, mask: 0n })).mode & 0o170000).toBe(0o120000);
-      expect((await client.call('Treadlink', { fid })).target).toBe(fs.readlinkSync(at(name)));
+      expect((await client.call('Treadlink', { fid })).target).toBe(fs.readlinkSync(fixture.at(name)));
       expect(await client.failure('Tlopen', { fid, flags: 0 })).toBe(errno.ELOOP);
       expect(await client.failure('Tmkdir', { fid, name: 'x', mode: 0o777, gid: 0 })).toBe(errno.ENOTDIR);
       expect(await client.failure('Tsetattr', { ...nothing, fid, valid: 1, mode: 0o777 })).toBe(
@@ -324,42 +278,42 @@ describe('nothing leaves the folder', () => {
     }
     expect((await client.call('Twalk', { fid: 0, newfid: 7, names: ['up', 'secret'] })).qids.length).toBe(1);
     // The link's own times.
-    const old = fs.statSync(join(base, 'secret')).mtimeMs;
+    const old = fs.statSync(join(fixture.base, 'secret')).mtimeMs;
     await client.call('Tsetattr', { ...nothing, fid: await client.walk('file'), valid: 0x120, mtimeSec: 1n });
-    expect([fs.statSync(join(base, 'secret')).mtimeMs, fs.lstatSync(at('file')).mtimeMs]).toEqual([
-      old,
-      1000,
-    ]);
+    expect([
+      fs.statSync(join(fixture.base, 'secret')).mtimeMs,
+      fs.lstatSync(fixture.at('file')).mtimeMs,
+    ]).toEqual([old, 1000]);
     // A further name of the link, not of what it points to.
     await client.call('Tlink', { directory: 0, fid: await client.walk('file'), name: 'second' });
-    expect(fs.readlinkSync(at('second'))).toBe('../secret');
-    expect(fs.readFileSync(join(base, 'secret'), 'utf8')).toBe('secret');
+    expect(fs.readlinkSync(fixture.at('second'))).toBe('../secret');
+    expect(fs.readFileSync(join(fixture.base, 'secret'), 'utf8')).toBe('secret');
   });
 
   test('not by a folder that becomes a link between two requests', async () => {
-    const { client } = await share();
-    fs.mkdirSync(at('d'));
-    fs.writeFileSync(at('d/secret'), 'mine');
+    const { client } = await fixture.share();
+    fs.mkdirSync(fixture.at('d'));
+    fs.writeFileSync(fixture.at('d/secret'), 'mine');
     const fid = await client.walk('d');
-    fs.renameSync(at('d'), at('moved'));
-    fs.symlinkSync('..', at('d'));
+    fs.renameSync(fixture.at('d'), fixture.at('moved'));
+    fs.symlinkSync('..', fixture.at('d'));
     const inside = 60;
     await client.call('Twalk', { fid, newfid: inside, names: ['secret'] });
     await client.call('Tlopen', { fid: inside, flags: 0 });
     expect(await client.read(inside)).toBe('mine');
     await client.call('Tmkdir', { fid, name: 'new', mode: 0o755, gid: 0 });
-    expect(fs.existsSync(at('moved/new'))).toBe(true);
+    expect(fs.existsSync(fixture.at('moved/new'))).toBe(true);
     await client.call('Tunlinkat', { fid, name: 'secret', flags: 0 });
-    expect(fs.readFileSync(join(base, 'secret'), 'utf8')).toBe('secret');
+    expect(fs.readFileSync(join(fixture.base, 'secret'), 'utf8')).toBe('secret');
   });
 
   test('not by a name that changes all the time', async () => {
-    const { client } = await share();
-    fs.writeFileSync(at('real'), 'mine');
-    fs.symlinkSync('../secret', at('link'));
-    fs.mkdirSync(at('folder'));
-    fs.writeFileSync(at('folder/secret'), 'mine');
-    fs.symlinkSync('..', at('up'));
+    const { client } = await fixture.share();
+    fs.writeFileSync(fixture.at('real'), 'mine');
+    fs.symlinkSync('../secret', fixture.at('link'));
+    fs.mkdirSync(fixture.at('folder'));
+    fs.writeFileSync(fixture.at('folder/secret'), 'mine');
+    fs.symlinkSync('..', fixture.at('up'));
     const read = async (...names: string[]): Promise<string> => {
       const fid = 1000 + Math.floor(Math.random() * 1e9);
       const { qids } = await client.call('Twalk', { fid: 0, newfid: fid, names });
@@ -374,16 +328,16 @@ describe('nothing leaves the folder', () => {
     let stop = false;
     const flip = (async () => {
       while (!stop) {
-        fs.renameSync(at('folder'), at('d'));
+        fs.renameSync(fixture.at('folder'), fixture.at('d'));
         await new Promise((resolve) => setImmediate(resolve));
-        fs.renameSync(at('d'), at('folder'));
-        fs.symlinkSync('..', at('d'));
-        fs.symlinkSync('../secret', at('f'));
+        fs.renameSync(fixture.at('d'), fixture.at('folder'));
+        fs.symlinkSync('..', fixture.at('d'));
+        fs.symlinkSync('../secret', fixture.at('f'));
         await new Promise((resolve) => setImmediate(resolve));
-        fs.rmSync(at('d'));
-        fs.renameSync(at('real'), at('f'));
+        fs.rmSync(fixture.at('d'));
+        fs.renameSync(fixture.at('real'), fixture.at('f'));
         await new Promise((resolve) => setImmediate(resolve));
-        fs.renameSync(at('f'), at('real'));
+        fs.renameSync(fixture.at('f'), fixture.at('real'));
       }
     })();
     const seen = new Set<string>();
@@ -403,7 +357,7 @@ describe('nothing leaves the folder', () => {
   });
 
   test('not by pipes, sockets and devices', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     for (const [name, type] of [
       ['pipe', 0o010000],
       ['socket', 0o140000],
@@ -421,35 +375,31 @@ describe('nothing leaves the folder', () => {
       expect(await client.failure('Tmknod', request)).toBe(errno.EPERM);
     }
     await client.call('Tmknod', { fid: 0, name: 'plain', mode: 0o106755, major: 0, minor: 0, gid: 0 });
-    expect(mode('plain')).toBe(0o755);
+    expect(fixture.mode('plain')).toBe(0o755);
   });
 
   test('nor by the kernel folders of the host', async () => {
     await expect(openHostFolder({ path: '/proc/self', readOnly: true })).rejects.toMatchObject({
       code: 'invalid-argument',
     });
-    const tree = await openHostFolder({ path: '/', readOnly: true });
-    const server = createNinePServer({}, { tree });
-    servers.push(server);
-    const client = new NinePClient(server);
-    await client.start();
+    const { client } = await fixture.share({ path: '/', readOnly: true });
     for (const name of ['proc', 'sys'])
       expect(await client.failure('Twalk', { fid: 0, newfid: 8, names: [name, 'self'] })).toBe(errno.EACCES);
   });
 
   test('and set-user-id bits stay in the guest', async () => {
-    const { client } = await share();
+    const { client } = await fixture.share();
     await client.create('', 'a', 2, 0o6755);
     await client.call('Tmkdir', { fid: 0, name: 'd', mode: 0o7775, gid: 0 });
-    expect([mode('a'), mode('d')]).toEqual([0o755, 0o3775]);
+    expect([fixture.mode('a'), fixture.mode('d')]).toEqual([0o755, 0o3775]);
   });
 });
 
 test('a read-only share refuses every change', async () => {
-  fs.writeFileSync(at('a'), 'text');
-  fs.mkdirSync(at('d'));
-  const { client } = await share({ readOnly: true });
-  const before = execFileSync('ls', ['-laR', '--full-time', '--time=ctime', folder]);
+  fs.writeFileSync(fixture.at('a'), 'text');
+  fs.mkdirSync(fixture.at('d'));
+  const { client } = await fixture.share({ readOnly: true });
+  const before = execFileSync('ls', ['-laR', '--full-time', '--time=ctime', fixture.folder]);
   const fid = await client.walk('a');
   const changes: { readonly [Name in RequestName]?: object } = {
     Tlcreate: { fid: 0, name: 'n', flags: 0, mode: 0o600, gid: 0 },
@@ -476,256 +426,14 @@ test('a read-only share refuses every change', async () => {
     'a',
     'd',
   ]);
-  expect(execFileSync('ls', ['-laR', '--full-time', '--time=ctime', folder])).toEqual(before);
-});
-
-describe('sessions', () => {
-  test('agree on a version and a message size', async () => {
-    const { client } = await share({ maxMessageBytes: 65536 });
-    expect(await client.call('Tversion', { msize: 8192, version: VERSION })).toEqual({
-      msize: 8192,
-      version: VERSION,
-    });
-    expect(await client.call('Tversion', { msize: 1 << 20, version: VERSION })).toMatchObject({
-      msize: 65536,
-    });
-    expect(await client.failure('Tversion', { msize: 100, version: VERSION })).toBe(errno.EMSGSIZE);
-    expect(await client.call('Tversion', { msize: 8192, version: '9P2000.u' })).toEqual({
-      msize: 8192,
-      version: 'unknown',
-    });
-    expect(await client.failure('Tgetattr', { fid: 0, mask: 0n })).toBe(errno.EINVAL);
-    await client.start(8192);
-    expect(
-      (await client.call('Tread', { fid: await client.create('', 'a'), offset: 0n, count: 9000 })).data
-        .length,
-    ).toBe(0);
-    const data = new Uint8Array(8192);
-    expect(await client.failure('Twrite', { fid: 0, offset: 0n, data })).toBe(errno.EMSGSIZE);
-  });
-
-  test('give every descriptor back', async () => {
-    const { client, server, tree } = await share();
-    fs.mkdirSync(at('a/b/c'), { recursive: true });
-    const first = tree.descriptors;
-    const fid = await client.create('a/b/c', 'file');
-    await client.open('a/b');
-    expect(tree.descriptors).toBe(first + 6);
-    await client.call('Tclunk', { fid });
-    expect(tree.descriptors).toBe(first + 3);
-    await client.start();
-    expect(tree.descriptors).toBe(first);
-    await client.open('a/b/c');
-    server.reset();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(tree.descriptors).toBe(first);
-  });
-
-  test('have limits', async () => {
-    const { client, tree } = await share({ maxFids: 10, maxOpenFiles: 3, maxDescriptors: 12 });
-    fs.writeFileSync(at('a'), '');
-    for (let count = 0; count < 3; count++) await client.open('a');
-    expect(await client.failure('Tlopen', { fid: await client.walk('a'), flags: 0 })).toBe(errno.EMFILE);
-    for (let count = 0; count < 5; count++) await client.walk('a');
-    expect(await client.failure('Twalk', { fid: 0, newfid: 3, names: [] })).toBe(errno.EMFILE);
-    await client.start();
-    fs.mkdirSync(at(Array.from({ length: 16 }, () => 'd').join('/')), { recursive: true });
-    const deep = Array.from({ length: 16 }, () => 'd');
-    const { qids } = await client.call('Twalk', { fid: 0, newfid: 3, names: deep });
-    expect(qids.length).toBe(11);
-    expect(tree.descriptors).toBe(1);
-    expect(await client.failure('Twalk', { fid: 0, newfid: 3, names: [...deep, 'd'] })).toBe(errno.EINVAL);
-  });
-
-  test('refuse fids that are used wrongly', async () => {
-    const { client } = await share();
-    const fid = await client.create('', 'a');
-    expect(await client.failure('Twalk', { fid: 0, newfid: fid, names: [] })).toBe(errno.EINVAL);
-    expect(await client.failure('Twalk', { fid, newfid: fid, names: [] })).toBe(errno.EINVAL);
-    expect(await client.failure('Twalk', { fid: 0, newfid: NOFID, names: [] })).toBe(errno.EINVAL);
-    expect(await client.failure('Tlopen', { fid, flags: 0 })).toBe(errno.EINVAL);
-    expect(await client.failure('Tread', { fid: 0, offset: 0n, count: 1 })).toBe(errno.EINVAL);
-    expect(await client.failure('Tread', { fid, offset: 2n ** 63n, count: 1 })).toBe(errno.EINVAL);
-    expect(await client.failure('Treaddir', { fid, offset: 0n, count: 1 })).toBe(errno.ENOTDIR);
-    expect(await client.failure('Treaddir', { fid: 0, offset: 0n, count: 100 })).toBe(errno.EINVAL);
-    expect(await client.failure('Twalk', { fid, newfid: 5, names: ['x'] })).toBe(errno.ENOTDIR);
-    expect(await client.failure('Tclunk', { fid: 77 })).toBe(errno.EBADF);
-    const folders = await client.open('');
-    expect(await client.failure('Tread', { fid: folders, offset: 0n, count: 1 })).toBe(errno.EISDIR);
-    expect(await client.failure('Tlopen', { fid: await client.walk(''), flags: 1 })).toBe(errno.EISDIR);
-    const attach = { fid: 0, afid: NOFID, user: '', tree: '', userId: 0 };
-    expect(await client.failure('Tattach', attach)).toBe(errno.EINVAL);
-    expect(await client.failure('Tattach', { ...attach, fid: 55, tree: '/etc' })).toBe(errno.ENOENT);
-    expect(await client.failure('Tauth', { afid: 5, user: '', tree: '', userId: 0 })).toBe(errno.EOPNOTSUPP);
-  });
-
-  test('answer a flush after the request that it names', async () => {
-    const { client } = await share();
-    const fid = await client.create('', 'a');
-    const order: string[] = [];
-    await Promise.all([
-      client
-        .call('Twrite', { fid, offset: 0n, data: new Uint8Array(100_000) }, 500)
-        .then(() => order.push('write')),
-      client.call('Tflush', { oldTag: 500 }, 501).then(() => order.push('flush')),
-      client.call('Tflush', { oldTag: 501 }, 502).then(() => order.push('flush of the flush')),
-      client.call('Tflush', { oldTag: 503 }, 503).then(() => order.push('itself')),
-      client.call('Tflush', { oldTag: 9999 }, 504).then(() => order.push('nothing')),
-    ]);
-    expect(order.slice(-3)).toEqual(['write', 'flush', 'flush of the flush']);
-    expect(order.length).toBe(5);
-  });
-
-  test('serve many requests at once, clunks and renewals among them', async () => {
-    const { client, tree } = await share();
-    fs.mkdirSync(at('d'));
-    await Promise.allSettled(
-      Array.from({ length: 400 }, async (_, index) => {
-        const name = `f${index % 20}`;
-        const fid = await client.create('d', name);
-        await client.write(fid, name);
-        const removal =
-          index % 7 === 0 ? client.call('Tunlinkat', { fid: 0, name: 'd', flags: 0 }) : undefined;
-        const clunk = client.call('Tclunk', { fid });
-        await Promise.allSettled([client.read(fid), clunk, removal, client.failure('Tremove', { fid })]);
-        if (index === 300) await client.start();
-      }),
-    );
-    await client.start();
-    expect(tree.descriptors).toBe(1);
-  });
-});
-
-describe('a saved session', () => {
-  test('goes on in another server', async () => {
-    const first = await share();
-    fs.mkdirSync(at('d'));
-    const fid = await first.client.create('d', 'a');
-    await first.client.write(fid, 'text');
-    const lost = await first.client.create('d', 'lost');
-    await first.client.call('Tunlinkat', { fid: await first.client.walk('d'), name: 'lost', flags: 0 });
-    const replaced = await first.client.create('', 'replaced');
-    const saved = first.server.save();
-    fs.writeFileSync(at('new'), '');
-    fs.renameSync(at('new'), at('replaced'));
-    const second = await share();
-    second.server.load(saved);
-    expect(second.server.save()).toEqual(saved);
-    expect(await second.client.read(fid)).toBe('text');
-    await second.client.write(fid, 'more', 4n);
-    expect(fs.readFileSync(at('d/a'), 'utf8')).toBe('textmore');
-    for (const gone of [lost, replaced])
-      expect(await second.client.failure('Tgetattr', { fid: gone, mask: 0n })).toBe(errno.ESTALE);
-    await second.client.call('Tclunk', { fid: lost });
-    const again = second.server.save();
-    second.server.load(again);
-    expect(second.server.save()).toEqual(again);
-    await second.client.call('Twalk', { fid: 0, newfid: 5000, names: [] });
-    expect(second.server.save().length).toBeGreaterThan(again.length);
-  });
-
-  test('is checked', async () => {
-    const { server, client } = await share();
-    const saved = server.save();
-    const small = await share({ maxMessageBytes: 8192 });
-    expect(() => small.server.load(saved)).toThrow('message size');
-    expect(() => server.load(new Uint8Array(50).fill(255))).toThrow();
-    expect(await client.failure('Tgetattr', { fid: 0, mask: 0n })).toBe(errno.EINVAL);
-    fc.assert(
-      fc.property(fc.nat(saved.length - 1), fc.nat(255), (position, value) => {
-        const bad = saved.slice();
-        bad[position] = value;
-        try {
-          server.load(bad);
-        } catch (error) {
-          expect(error).toMatchObject({ code: expect.stringMatching('corrupt|unsupported') });
-        }
-      }),
-    );
-  });
-});
-
-describe('hostile messages', () => {
-  const known = ['a', 'd', 'link', 'd/x', '..', '.', '', 'new', 'a\0', '\xff'];
-  const name = fc.constantFrom(...known);
-  const fid = fc.oneof(fc.nat(6), fc.constantFrom(NOFID, 100));
-  const kinds = {
-    u8: fc.nat(255),
-    u16: fc.nat(6),
-    u32: fc.oneof(fid, fc.nat(0xffff_ffff), fc.constantFrom(0x7ff, 0o100644, 0o40755, 65536)),
-    u64: fc.oneof(fc.bigInt({ min: 0n, max: 70_000n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })),
-    string: name,
-    strings: fc.array(name, { maxLength: 4 }),
-    data: fc.uint8Array({ maxLength: 64 }),
-    qid: fc.constant({ type: 0, version: 0, path: 0n }),
-    qids: fc.constant([]),
-  };
-  // Sizes in Tsetattr stay small: sparse files of many terabytes are fine for the host, but not for this test.
-  const message = fc.constantFrom(...(Object.keys(requests) as RequestName[])).chain((type) =>
-    fc.record({
-      type: fc.constant(type),
-      tag: fc.nat(6),
-      body: fc.record(
-        Object.fromEntries(
-          Object.entries(requests[type].fields).map(([field, kind]) => [
-            field,
-            /fid|irectory/.test(field) ? fid : field === 'msize' ? fc.constant(8192) : kinds[kind],
-          ]),
-        ),
-      ),
-      damage: fc.option(fc.record({ at: fc.nat(40), value: fc.nat(255) }), { freq: 5, nil: undefined }),
-    }),
-  );
-
-  test('never throw, hang, leave the folder or keep descriptors', async () => {
-    const room = new Uint8Array(MSIZE_MAX);
-    await fc.assert(
-      fc.asyncProperty(fc.array(message, { minLength: 20, maxLength: 120 }), async (messages) => {
-        fs.rmSync(folder, { recursive: true });
-        fs.mkdirSync(at('d'), { recursive: true });
-        fs.writeFileSync(at('a'), 'text');
-        fs.symlinkSync('..', at('link'));
-        const { client, server, tree } = await share({ maxFids: 20 });
-        for (const folders of [1, 2])
-          await client.call('Twalk', { fid: 0, newfid: folders, names: ['d'].slice(folders - 1) });
-        const replies: Promise<Uint8Array>[] = [];
-        for (const [index, { type, tag, body, damage }] of messages.entries()) {
-          const size = encodeRequest(type, tag, body as never, room);
-          const bytes = room.slice(0, size);
-          if (damage !== undefined && damage.at < size) bytes[damage.at] = damage.value;
-          replies.push(client.raw(bytes, index % 10 === 0 ? 20 : 9000));
-          if (index % 3 === 0) await replies.at(-1);
-        }
-        for (const reply of await Promise.all(replies)) expect(reply.length).toBeGreaterThan(0);
-        server.reset();
-        await server.close();
-        expect(tree.descriptors).toBe(0);
-        expect(fs.readFileSync(join(base, 'secret'), 'utf8')).toBe('secret');
-        expect(fs.readdirSync(base).sort()).toEqual(['outside', 'secret', 'share']);
-        expect(fs.readdirSync(join(base, 'outside'))).toEqual([]);
-      }),
-      { numRuns: 60 },
-    );
-  });
-
-  test('of any bytes get an error', async () => {
-    const { client } = await share();
-    await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
-        const reply = await client.raw(bytes, 11);
-        expect(reply.length).toBe(11);
-        expect(reply[4]).toBe(7);
-      }),
-      { numRuns: 300 },
-    );
-  });
+  expect(execFileSync('ls', ['-laR', '--full-time', '--time=ctime', fixture.folder])).toEqual(before);
 });
 
 test('a folder that is none is refused in one line', async () => {
-  await expect(openHostFolder({ path: join(base, 'none'), readOnly: true })).rejects.toMatchObject({
+  await expect(openHostFolder({ path: join(fixture.base, 'none'), readOnly: true })).rejects.toMatchObject({
     code: 'not-found',
   });
-  await expect(openHostFolder({ path: join(base, 'secret'), readOnly: true })).rejects.toMatchObject({
+  await expect(openHostFolder({ path: join(fixture.base, 'secret'), readOnly: true })).rejects.toMatchObject({
     code: 'invalid-argument',
   });
 });

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import koffi from 'koffi';
 import { EAGAIN, EINVAL, EPERM } from '../errno.ts';
 import type { TimeChange } from '../file-tree.ts';
+import { isAscii } from './descriptor-path.ts';
 
 const AT_FDCWD = -100;
 const NANOSECONDS = 1_000_000_000n;
@@ -18,7 +19,6 @@ const RESOLVE_BENEATH = 0x08n;
 const RESOLVE_CACHED = 0x20n;
 /** O_PATH, O_NOFOLLOW and O_CLOEXEC; the last two are the host's, whose values differ. */
 const PIN_FLAGS = 0o10000000 | constants.O_NOFOLLOW | 0o2000000;
-const ASCII = /^[\u0001-\u007f]*$/;
 const RWF_NOWAIT = 8;
 const ENOSYS = 38;
 
@@ -70,7 +70,7 @@ export function openLibc(): Libc | undefined {
     return {
       pinCached(directory, name) {
         // koffi would write other characters as UTF-8.
-        if (!hasOpenat2 || !ASCII.test(name)) return undefined;
+        if (!hasOpenat2 || !isAscii(name)) return undefined;
         const fd = openat2(SYS_OPENAT2, directory, name, how, OPEN_HOW_BYTES);
         if (fd >= 0) return fd;
         const error = koffi.errno();

@@ -14,6 +14,8 @@ const WRITE = 2;
 const APPEND = 4;
 const SYNC_DATA = 8;
 const SYNC_ALL = 16;
+/** Longest path that is saved: what 16384 fids have fits the limit of a section. What stands deeper is lost. */
+const PATH_BYTES = 3072;
 
 /** What the session's client has named and opened, as bytes. */
 export function saveSession(session: Session | undefined): Uint8Array {
@@ -28,10 +30,10 @@ export function saveSession(session: Session | undefined): Uint8Array {
 function saveFid([number, { node, mode }]: [number, Fid]): NinePFidState {
   const state = ninePFidState.create();
   state.fid = number;
-  const path = node?.path();
-  state.lost = path === undefined;
-  if (node === undefined || path === undefined) return state;
-  state.path = bytesOf(path.join('/'));
+  const path = node?.path()?.join('/');
+  state.lost = path === undefined || path.length > PATH_BYTES;
+  if (node === undefined || path === undefined || state.lost) return state;
+  state.path = bytesOf(path);
   state.qidPath = node.qid.path;
   state.open = mode !== undefined;
   state.flags = mode === undefined ? 0 : flagsOf(mode);

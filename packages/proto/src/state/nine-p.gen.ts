@@ -20,7 +20,7 @@ export interface NinePFidState {
 export const ninePFidState = defineState<NinePFidState>('polyvisor.device.v1.NinePFidState', [
   { name: 'fid', number: 1, type: 'uint32', width: 32, reset: 0, since: 1 },
   { name: 'lost', number: 2, type: 'bool', reset: false, since: 1 },
-  { name: 'path', number: 3, type: 'bytes', since: 1, limit: 1048576 },
+  { name: 'path', number: 3, type: 'bytes', since: 1, limit: 4096 },
   { name: 'qidPath', number: 4, type: 'uint64', width: 64, reset: 0n, since: 1 },
   { name: 'open', number: 5, type: 'bool', reset: false, since: 1 },
   { name: 'flags', number: 6, type: 'uint32', width: 5, reset: 0, since: 1 },
