@@ -1,4 +1,4 @@
-import { ENV, HANDLER, PAGE_SIZE, RECORD, pageArrayBytes, recordBytes } from '@polyvisor/tcg';
+import { ENV, HANDLER, PAGE_SIZE, RECORD, pageArrayBytes, recordBytes, TAIL_RECORDS } from '@polyvisor/tcg';
 
 /** A page of guest code with a record array. */
 export interface CodePage {
@@ -23,6 +23,10 @@ export interface InstalledRegion {
   readonly index: number;
   /** Address of the record that leads to it. */
   readonly record: number;
+  /** What it was translated for: virtual address, and mode word as far as the mask goes. */
+  readonly pc: bigint;
+  readonly mode: number;
+  readonly modeMask: number;
   readonly pages: readonly CodePage[];
   dropped: boolean;
 }
@@ -158,6 +162,12 @@ export class CodeCache {
     this.host.release(region);
   }
 
+  /** A place has to become hot again from the beginning. */
+  forgetCount(code: CodePage, record: number): void {
+    const at = code.records + this.recordArea + TAIL_RECORDS * RECORD.size + ((record - code.records) >> 4) * 2;
+    this.u8.fill(0, at, at + 2);
+  }
+
   get pageCount(): number {
     return this.pagesInOrder.length;
   }
@@ -187,7 +197,7 @@ export class CodeCache {
   /** Records behind the page lead out of it. */
   private writeTail(code: CodePage): void {
     const tail = code.records + this.recordArea;
-    for (let at = tail; at < tail + 16 * RECORD.size; at += RECORD.size) this.words[at >>> 2] = HANDLER.pageExit;
+    for (let at = tail; at < tail + TAIL_RECORDS * RECORD.size; at += RECORD.size) this.words[at >>> 2] = HANDLER.pageExit;
   }
 
   private wipe(code: CodePage): void {

@@ -51,6 +51,9 @@ export interface EngineOptions {
   readonly compiler?: RegionCompiler;
 }
 
+/** Times that an instruction is executed by itself because the region at it fits another mode, before the region has to go. */
+const PATIENCE = 32;
+
 const FLAG_CODE = 1;
 const FLAG_STALE = 2;
 /** Table entries to begin with; it grows. Index 0 stays empty. */
@@ -84,13 +87,16 @@ export class Engine {
   private readonly table: WebAssembly.Table;
   private readonly freeIndices: number[] = [];
   private nextIndex = 1;
-  private readonly regionByIndex = new Map<number, InstalledRegion>();
+  /** Regions by the address of their record: more than one where the same code runs at several addresses or in several modes. */
+  private readonly variants = new Map<number, InstalledRegion[]>();
+  /** Records whose active region did not fit, and how often. */
+  private readonly mismatches = new Map<number, number>();
   private readonly regionImports: WebAssembly.Imports;
   private readonly bigWords: BigUint64Array;
   private readonly bytes: Uint8Array;
   private codeLogTail: number;
   /** Statistics. */
-  readonly counts = { regionsInstalled: 0, regionsDropped: 0, regionsRefused: 0, codeStores: 0 };
+  readonly counts = { regionsInstalled: 0, regionsDropped: 0, regionsRefused: 0, regionsSwapped: 0, codeStores: 0 };
 
   constructor(options: EngineOptions, guest: GuestLink, host: EngineHost) {
     const { memory, env } = options;
@@ -218,8 +224,9 @@ export class Engine {
   }
 
   /** Fills the crossing record with the instruction at pc, or leaves a fault raised at pc. */
-  private crossing(_record: number): void {
+  private crossing(record: number): void {
     const pc = this.pc();
+    if (this.isRegion(record) && !this.fits(record)) this.mismatch(record, PATIENCE);
     const inFirst = PAGE_SIZE - Number(pc & 0xfffn);
     const walk = this.guest.modules['isa']?.['walk'] as unknown as (env: number, va: bigint, access: number) => number;
     const { maxLength } = this.guest.frontEnd;
@@ -304,6 +311,8 @@ export class Engine {
     const compiler = this.options.compiler;
     const page = this.cache.pageAt(record);
     if (compiler === undefined || page === undefined) return;
+    const variant = this.findVariant(record, this.pc(), this.mode());
+    if (variant !== undefined) return this.activate(variant);
     compiler.request({ pc: this.pc(), mode: this.mode(), pages: this.visiblePages() });
     this.installReady();
   }
@@ -340,7 +349,7 @@ export class Engine {
     }
     const offset = (Number(pc & 0xfffn) >> this.guest.frontEnd.alignmentLog2) * RECORD.size;
     const record = entryPage.records + offset;
-    if (((this.words[record >>> 2] as number) & 0xffff) === HANDLER.region) return;
+    if (this.findVariant(record, pc, mode) !== undefined) return;
     this.counts.regionsInstalled++;
     const index = this.freeIndices.pop() ?? this.nextIndex++;
     if (index >= this.table.length) this.table.grow(this.table.length);
@@ -349,14 +358,57 @@ export class Engine {
     const region: InstalledRegion = {
       index,
       record,
+      pc,
+      mode,
+      modeMask,
       pages: codePages as InstalledRegion['pages'],
       dropped: false,
     };
-    this.regionByIndex.set(index, region);
+    const variants = this.variants.get(record);
+    if (variants === undefined) this.variants.set(record, [region]);
+    else variants.push(region);
     this.cache.install(region);
+    this.activate(region);
+  }
+
+  /** The region at a record that fits an address and mode, active or not. */
+  private findVariant(record: number, pc: bigint, mode: number): InstalledRegion | undefined {
+    return this.variants
+      .get(record)
+      ?.find((region) => region.pc === pc && ((region.mode ^ mode) & region.modeMask) === 0);
+  }
+
+  private activate({ record, index, mode, modeMask }: InstalledRegion): void {
     this.words[(record >>> 2) + 2] = index;
     this.words[(record >>> 2) + 1] = modeMask;
     this.words[record >>> 2] = HANDLER.region | (mode << 16);
+    this.mismatches.delete(record);
+  }
+
+  /**
+   * The region at a record doesn't fit what is in force (a library mapped elsewhere in another process, another
+   * floating-point state): the one that does takes its place, or after some patience none, until it is hot again.
+   */
+  private mismatch(record: number, patience: number): void {
+    const fitting = this.findVariant(record, this.pc(), this.mode());
+    if (fitting !== undefined) {
+      this.counts.regionsSwapped++;
+      this.activate(fitting);
+      return;
+    }
+    const seen = (this.mismatches.get(record) ?? 0) + 1;
+    if (seen < patience) {
+      this.mismatches.set(record, seen);
+      return;
+    }
+    this.mismatches.delete(record);
+    this.bytes.fill(0, record, record + RECORD.size);
+    const page = this.cache.pageAt(record);
+    if (page !== undefined) this.cache.forgetCount(page, record);
+  }
+
+  private isRegion(record: number): boolean {
+    return ((this.words[record >>> 2] as number) & 0xffff) === HANDLER.region;
   }
 
   private sourceUnchanged(source: RegionSource): boolean {
@@ -369,18 +421,29 @@ export class Engine {
   private release(region: InstalledRegion): void {
     this.counts.regionsDropped++;
     this.table.set(region.index, null);
-    this.regionByIndex.delete(region.index);
     this.freeIndices.push(region.index);
+    const others = this.variants.get(region.record)?.filter((other) => other !== region) ?? [];
+    if (others.length > 0) this.variants.set(region.record, others);
+    else this.variants.delete(region.record);
   }
 
-  /** The region at pc said that its pages are mapped elsewhere. */
+  /** Whether the active region at a record was made for the mode in force. */
+  private fits(record: number): boolean {
+    const mode = (this.words[record >>> 2] as number) >>> 16;
+    return ((mode ^ this.mode()) & (this.words[(record >>> 2) + 1] as number)) === 0;
+  }
+
+  /** The region at pc said that it was made for another address, or that its further pages are mapped elsewhere. */
   private dropStale(): void {
     const page = this.fetchedPage();
     if (page === undefined) return;
-    for (const region of [...page.regions]) {
-      const at = page.records + (Number(this.pc() & 0xfffn) >> this.guest.frontEnd.alignmentLog2) * RECORD.size;
-      if (region.record === at) this.cache.dropRegion(region);
-    }
+    const pc = this.pc();
+    const record = page.records + (Number(pc & 0xfffn) >> this.guest.frontEnd.alignmentLog2) * RECORD.size;
+    if (!this.isRegion(record)) return;
+    const index = this.words[(record >>> 2) + 2] as number;
+    const active = this.variants.get(record)?.find((region) => region.index === index);
+    if (active === undefined || active.pc !== pc) return this.mismatch(record, 1);
+    this.cache.dropRegion(active);
   }
 
   private fetchedPage(): ReturnType<CodeCache['pageAt']> {
