@@ -128,7 +128,9 @@ describe('DNS relay', () => {
     network.send(ask(question('nowhere.example')));
     await Promise.resolve();
     await Promise.resolve();
-    expect(sockets.sent).toHaveLength(2);
+    // Only what the host can't look up still goes to the nameservers.
+    expect(sockets.sent).toHaveLength(3);
+    clock.advance(4e9);
     expect(
       takeUdp()
         .map((each) => [each.data[3]! & 15, each.data[7]])
@@ -139,6 +141,17 @@ describe('DNS relay', () => {
       [4, 0],
     ]);
     expect(network.stats()).toMatchObject({ dnsQueries: 4, dnsFallbacks: 4 });
+  });
+
+  test('a lost datagram is sent again to the only resolver', () => {
+    const { network, sockets, takeUdp, clock } = testNetwork();
+    network.send(ask(question('example.org')));
+    clock.advance(1.6e9);
+    expect(sockets.sent).toHaveLength(2);
+    sockets.udp[1]!.receive(response(sockets.sent[1]!.bytes), '192.0.2.53', 53);
+    expect(takeUdp()).toHaveLength(1);
+    clock.advance(10e9);
+    expect([sockets.sent.length, clock.timers]).toEqual([2, 0]);
   });
 
   test('waits for a bounded number of queries', () => {

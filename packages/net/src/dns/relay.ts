@@ -16,11 +16,11 @@ const DNS_PORT = 53;
 /** Queries that wait for an answer at one time. */
 const PENDING = 256;
 /** How long one resolver may take. */
-const RESOLVER_MS = 2_000;
+const RESOLVER_MS = 1_500;
 /** Resolvers that are tried for one query. */
 const RESOLVERS = 3;
-/** After all of them were silent: how long nobody asks them. */
-const SILENCE_MS = 30_000;
+/** After all of them were silent: how long they are not asked for what the host can look up by other means. */
+const SILENCE_MS = 10_000;
 
 /** Gets the response's bytes, once, with the query's own id. */
 export type DnsRespond = (response: Uint8Array) => void;
@@ -65,8 +65,10 @@ export class DnsRelay {
       writeU16(response, 0, query.id);
       respond(response);
     };
-    const resolvers = this.#sockets.resolvers().slice(0, RESOLVERS);
-    const silent = this.#scheduler.nowMs() < this.#silentUntilMs;
+    const known = this.#sockets.resolvers().slice(0, RESOLVERS);
+    // A datagram may get lost on the way to the only one.
+    const resolvers = known.length === 1 && transport === 'udp' ? [...known, ...known] : known;
+    const silent = this.#scheduler.nowMs() < this.#silentUntilMs && familyOf(query) !== undefined;
     this.#try(message.slice(), query, transport, silent ? [] : resolvers, finish);
     return true;
   }
@@ -109,7 +111,9 @@ export class DnsRelay {
         finish(response);
         return;
       }
-      if (rest.length === 0) this.#silentUntilMs = this.#scheduler.nowMs() + SILENCE_MS;
+      // A resolver without TCP is none that is away.
+      if (rest.length === 0 && transport === 'udp')
+        this.#silentUntilMs = this.#scheduler.nowMs() + SILENCE_MS;
       this.#try(message, query, transport, rest, finish);
     };
     const offer = (response: Uint8Array): void => {
@@ -157,8 +161,8 @@ export class DnsRelay {
 
   #lookUp(message: Uint8Array, query: DnsQuery, finish: (response: Uint8Array | undefined) => void): void {
     this.#counters.dnsFallbacks++;
-    const family = query.type === recordTypes.a ? 4 : query.type === recordTypes.aaaa ? 6 : undefined;
-    if (family === undefined || query.class !== 1 || !/^[\w.-]+$/.test(query.name)) {
+    const family = familyOf(query);
+    if (family === undefined) {
       this.#scheduler.defer(() => finish(buildDnsResponse(message, query, responseCodes.notImplemented)));
       return;
     }
@@ -173,6 +177,13 @@ export class DnsRelay {
     };
     this.#sockets.lookup(query.name, family).then(done, () => done(undefined));
   }
+}
+
+/** Addresses that the host can look up by other means than its nameservers; undefined: none. */
+function familyOf(query: DnsQuery): 4 | 6 | undefined {
+  if (query.class !== 1 || !/^[\w.-]+$/.test(query.name)) return undefined;
+  if (query.type === recordTypes.a) return 4;
+  return query.type === recordTypes.aaaa ? 6 : undefined;
 }
 
 /** A message as it stands in a TCP stream: behind its length (RFC 1035, section 4.2.2). */
