@@ -44,7 +44,8 @@ async function main(): Promise<number> {
   const places = values.where === 'both' ? ['bare', 'linux'] : [values.where];
   const rounds = Number(values.rounds);
   const timing = { warmMs: Number(values['warm-ms']), timedMs: Number(values['timed-ms']) };
-  const known = kernels.every((kernel) => kernel in KERNELS) && places.every((p) => p === 'bare' || p === 'linux');
+  const known =
+    kernels.every((kernel) => kernel in KERNELS) && places.every((p) => p === 'bare' || p === 'linux');
   const numbers = [rounds, timing.warmMs, timing.timedMs].every((n) => Number.isInteger(n) && n > 0);
   if (values.help || !known || !numbers || !['text', 'json'].includes(values.format)) {
     process.stderr.write(`${USAGE}\n`);
@@ -83,17 +84,25 @@ async function main(): Promise<number> {
           failures.push(...result.failures.map((failure) => `${place}: ${failure}`));
           for (const run of result.runs) progress(`${place} round ${round + 1}/${rounds}`, emulator, run);
         }
-    results[place] = kernels.flatMap((kernel) => summarize(kernel, all, (text) => failures.push(`${place}: ${text}`)));
+    results[place] = kernels.flatMap((kernel) =>
+      summarize(kernel, all, (text) => failures.push(`${place}: ${text}`)),
+    );
   }
 
   if (values.format === 'json')
-    process.stdout.write(`${JSON.stringify({ host: describeHost(), timing, rounds, results, failures }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ host: describeHost(), timing, rounds, results, failures }, null, 2)}\n`,
+    );
   else for (const [place, rows] of Object.entries(results)) printTable(place, rows);
   for (const failure of new Set(failures)) process.stderr.write(`bench: FAILED: ${failure}\n`);
   return failures.length === 0 ? 0 : 1;
 }
 
-function linuxGuest(initrd: string, kernels: readonly string[], polyvisorArguments: readonly string[]): GuestSpec {
+function linuxGuest(
+  initrd: string,
+  kernels: readonly string[],
+  polyvisorArguments: readonly string[],
+): GuestSpec {
   const { kernel, fwJump } = imageFiles();
   const append = `console=ttyS0 quiet bench=${kernels.join(',')}`;
   return { kernel, firmware: fwJump, initrd, append, memoryMib: 256, polyvisorArguments };
@@ -119,7 +128,10 @@ function summarize(
   if (checksums.size > 1) fail(`${kernel}: checksums differ: ${[...checksums].join(' ')}`);
   const times = (emulator: Emulator): Partial<Record<Clock, number>> =>
     Object.fromEntries(
-      CLOCKS.map((clock) => [clock, runs[emulator].map((run) => run[clock]).filter((time) => time !== undefined)] as const)
+      CLOCKS.map(
+        (clock) =>
+          [clock, runs[emulator].map((run) => run[clock]).filter((time) => time !== undefined)] as const,
+      )
         .filter(([, list]) => list.length > 0)
         .map(([clock, list]) => [clock, clock === 'bestNs' ? Math.min(...list) : median(list)]),
     );
@@ -151,11 +163,14 @@ function printTable(place: string, rows: readonly Row[]): void {
   };
   const header = ['kernel', 'polyvisor ns', 'qemu ns', 'speed/qemu', 'by best chunk', 'by CPU time'];
   process.stdout.write(
-    `\n${place === 'bare' ? 'bare machine-mode programs' : 'under Linux'}, ns per iteration\n${formatTable(header, [
-      ...lines,
-      summary('geometric mean, integer', geometricMean, 'integer'),
-      summary('geometric mean, float', geometricMean, 'float'),
-      summary('least', (values) => Math.min(...values)),
-    ])}\n`,
+    `\n${place === 'bare' ? 'bare machine-mode programs' : 'under Linux'}, ns per iteration\n${formatTable(
+      header,
+      [
+        ...lines,
+        summary('geometric mean, integer', geometricMean, 'integer'),
+        summary('geometric mean, float', geometricMean, 'float'),
+        summary('least', (values) => Math.min(...values)),
+      ],
+    )}\n`,
   );
 }

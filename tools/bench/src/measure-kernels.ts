@@ -22,7 +22,8 @@ export interface GuestResult {
 /** How much of the timed section the two lines around it may come late. */
 const LATE_PART = 0.03;
 
-const RESULT = /^@result (\S+) iterations=(\d+) wall_ns=(\d+) median_ps=(\d+) best_ps=(\d+) checksum=([0-9a-f]+)(.*)$/;
+const RESULT =
+  /^@result (\S+) iterations=(\d+) wall_ns=(\d+) median_ps=(\d+) best_ps=(\d+) checksum=([0-9a-f]+)(.*)$/;
 
 /** Runs a guest to its end and collects what its kernels print. */
 export async function measureKernels(
