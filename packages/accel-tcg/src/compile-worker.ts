@@ -1,6 +1,7 @@
 import { BroadcastChannel, workerData } from 'node:worker_threads';
 import { RISCV } from '@polyvisor/isa-riscv';
 import type { PhysicalRegion } from './physical-memory.ts';
+import { lowerOwnPriority } from './thread-priority.ts';
 import { RegionTranslator, type TranslatorOptions } from './region-translator.ts';
 import type { CompileReply, RegionRequest } from './region-compiler.ts';
 
@@ -17,6 +18,7 @@ export interface CompileWorkerData {
 
 // One compile worker serves all vCPUs of a VM: two of them that warm the same code get the same module.
 const data = workerData as CompileWorkerData;
+lowerOwnPriority();
 const translator = new RegionTranslator(RISCV, data.memory, data.regions, data.options);
 
 for (const name of data.channels) {

@@ -4,9 +4,9 @@ import type { InterpreterVariant } from './interpreter-variant.ts';
 
 /**
  * Entries of a place at which it is compiled. Booting Linux with 60 compiles 1 700 regions, most of them for nothing:
- * 12 s of CPU time in all threads; with 8 000 some 250, and 4.5 s (vCPU thread: 3.5 and 2.1 s; interpreter alone: 3.2 s).
+ * 12 s of CPU time in all threads; with 20 000 some 200, and 4.5 s (vCPU thread: 3.5 and 2.0 s; interpreter alone: 3.2 s).
  */
-const HOT_ENTRIES = 8000;
+const HOT_ENTRIES = 20_000;
 /** Where everything that repeats shall be compiled. */
 const EAGER_ENTRIES = 2;
 

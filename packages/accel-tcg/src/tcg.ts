@@ -10,6 +10,7 @@ import { CONTROL } from './control.ts';
 import { compileModules, type RiscvModules } from './modules.ts';
 import { pageOfHost, writeRegionTable, type PhysicalRegion } from './physical-memory.ts';
 import { openSignals, type Signals } from './signals.ts';
+import { lowerV8Priority } from './thread-priority.ts';
 import type { TimerWorkerData } from './timer-worker.ts';
 import { layOutVm, VM_WORD, type VmLayout } from './vm-layout.ts';
 
@@ -139,6 +140,7 @@ async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: 
   };
   // The guest's first instructions need neither of them: they don't compete with what does.
   const later = setTimeout(() => {
+    if (remote) lowerV8Priority();
     const options = { counting: icount, ...onlyEnv(config.vcpus, layout) };
     const ready = (layout.words >>> 2) + VM_WORD.compilerReady;
     if (remote) start(new URL('./compile-worker.ts', import.meta.url), { memory, regions, channels, ready, options });
