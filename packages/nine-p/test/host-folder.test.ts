@@ -136,6 +136,27 @@ describe('files', () => {
     );
   });
 
+  test('get on without FFI', async () => {
+    const { client } = await fixture.share({ ffi: false });
+    const fid = await client.create('', 'a');
+    await client.write(fid, 'text');
+    await client.call('Tsetattr', {
+      ...nothing,
+      fid,
+      valid: 0x1b0,
+      atimeSec: 7n,
+      mtimeSec: 9n,
+      mtimeNsec: 500_000_000n,
+    });
+    const { atimeMs, mtimeMs } = fs.statSync(fixture.at('a'));
+    expect([atimeMs, mtimeMs]).toEqual([7000, 9500]);
+    await client.call('Tsetattr', { ...nothing, fid, valid: 0x10 });
+    expect(fs.statSync(fixture.at('a')).mtimeMs).toBe(9500);
+    expect(await client.read(await client.open('a'))).toBe('text');
+    const pipe = { fid: 0, name: 'pipe', mode: 0o010600, major: 0, minor: 0, gid: 0 };
+    expect(await client.failure('Tmknod', pipe)).toBe(errno.EPERM);
+  });
+
   test('have locks that always succeed, and no extended attributes', async () => {
     const { client } = await fixture.share();
     const fid = await client.create('', 'a');
@@ -307,8 +328,8 @@ describe('nothing leaves the folder', () => {
     expect(fs.readFileSync(join(fixture.base, 'secret'), 'utf8')).toBe('secret');
   });
 
-  test('not by a name that changes all the time', async () => {
-    const { client } = await fixture.share();
+  test.each([true, false])('not by a name that changes all the time, with FFI %p', async (ffi) => {
+    const { client } = await fixture.share({ ffi });
     fs.writeFileSync(fixture.at('real'), 'mine');
     fs.symlinkSync('../secret', fixture.at('link'));
     fs.mkdirSync(fixture.at('folder'));

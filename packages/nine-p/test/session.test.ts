@@ -218,7 +218,7 @@ describe('hostile messages', () => {
     const room = new Uint8Array(MSIZE_MAX);
     await fc.assert(
       fc.asyncProperty(fc.array(message, { minLength: 20, maxLength: 120 }), async (messages) => {
-        fs.rmSync(fixture.folder, { recursive: true });
+        fixture.removeFolder();
         fs.mkdirSync(fixture.at('d'), { recursive: true });
         fs.writeFileSync(fixture.at('a'), 'text');
         fs.symlinkSync('..', fixture.at('link'));

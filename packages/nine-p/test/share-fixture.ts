@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ export interface Share {
 export interface ShareOptions extends NinePServerOptions {
   readonly readOnly?: boolean;
   readonly maxDescriptors?: number;
+  readonly ffi?: boolean;
   /** Default: the fixture's own folder. */
   readonly path?: string;
 }
@@ -42,6 +44,17 @@ export class ShareFixture {
     return fs.lstatSync(this.at(path)).mode & 0o7777;
   }
 
+  /** Removes the folder with all that is in it; making it again is the caller's. */
+  removeFolder(): void {
+    this.#remove(this.folder);
+  }
+
+  /** A client may have taken the permissions away. */
+  #remove(path: string): void {
+    execFileSync('chmod', ['-R', 'u+rwx', path]);
+    fs.rmSync(path, { recursive: true });
+  }
+
   /** Nothing outside the share was touched. */
   get outsideIntact(): boolean {
     return (
@@ -51,9 +64,15 @@ export class ShareFixture {
     );
   }
 
-  async share({ readOnly = false, maxDescriptors, path, ...options }: ShareOptions = {}): Promise<Share> {
+  async share({
+    readOnly = false,
+    maxDescriptors,
+    ffi = true,
+    path,
+    ...options
+  }: ShareOptions = {}): Promise<Share> {
     const limit = maxDescriptors === undefined ? {} : { maxDescriptors };
-    const tree = asHostTree(await openHostFolder({ path: path ?? this.folder, readOnly, ...limit }));
+    const tree = asHostTree(await openHostFolder({ path: path ?? this.folder, readOnly, ffi, ...limit }));
     const server = createNinePServer(options, { tree });
     this.#servers.push(server);
     const client = new NinePClient(server);
@@ -63,7 +82,7 @@ export class ShareFixture {
 
   async close(): Promise<void> {
     await Promise.all(this.#servers.map((server) => server.close()));
-    fs.rmSync(this.base, { recursive: true, force: true });
+    this.#remove(this.base);
   }
 }
 

@@ -19,6 +19,8 @@ export interface HostFolderOptions {
   readonly readOnly: boolean;
   /** Descriptors that all its objects and open files may take. Default: half of what the process may have. */
   readonly maxDescriptors?: number;
+  /** False does without calls that Node lacks: slower, times rounded, no pipes and sockets made. Default true. */
+  readonly ffi?: boolean;
 }
 
 /** Pins an object without opening it (open(2)): nothing is read, no device or pipe notices. The same on all hosts. */
@@ -64,8 +66,9 @@ export async function openHostFolder(
         limit: "it is the kernel's own view, not files",
       });
     }
-    const libc = openLibc();
-    if (libc === undefined)
+    const wanted = options.ffi ?? true;
+    const libc = wanted ? openLibc() : undefined;
+    if (wanted && libc === undefined)
       logger.warn({ path }, 'shared folder: no libc; times are rounded to microseconds');
     return new HostTree(options, fd, await statFile(fd), LOCAL_FILE_SYSTEMS.has(type), libc);
   } catch (error) {
