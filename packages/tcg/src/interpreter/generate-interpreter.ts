@@ -1,11 +1,12 @@
 import { ENV, EXIT, FETCH, FETCH_ENTRIES, PAGE_BITS, PAGE_SIZE, TLB, TLB_ENTRIES } from '../env.ts';
 import type { FrontEnd } from '../front-end.ts';
 import type { Block } from '../ir/ir.ts';
+import { importHelpers } from '../lower/import-helpers.ts';
 import { Lowerer } from '../lower/lowerer.ts';
 import { FAR, HANDLER, handlerRows, RECORD, recordBytes, TAIL_RECORDS, type HandlerRow } from '../record.ts';
 import { FunctionWriter } from '../wasm/function-writer.ts';
 import { ModuleWriter } from '../wasm/module-writer.ts';
-import { W, type WasmType } from '../wasm/opcodes.ts';
+import { W } from '../wasm/opcodes.ts';
 import { ColdPlace, emitField, NEXT } from './interpreter-place.ts';
 import { MainPlace, type RunLabels, type RunLocals } from './main-place.ts';
 import { translateRecord } from './record-translation.ts';
@@ -25,14 +26,6 @@ export interface Interpreter {
   /** What each handler number from {@link HANDLER.first} on executes. */
   readonly handlers: readonly HandlerRow[];
 }
-
-/** Functions of the softmmu that each memory op needs. */
-const SLOW_PATHS: Readonly<Record<string, { name: string; params: WasmType[]; results: WasmType[] }>> = {
-  load: { name: 'load', params: ['i32', 'i64', 'i32'], results: ['i64'] },
-  store: { name: 'store', params: ['i32', 'i64', 'i64', 'i32'], results: [] },
-  atomic_rmw: { name: 'rmw', params: ['i32', 'i64', 'i64', 'i32'], results: ['i64'] },
-  atomic_cas: { name: 'cas', params: ['i32', 'i64', 'i64', 'i64', 'i32'], results: ['i64'] },
-};
 
 /**
  * Generates the tier 0 interpreter of a front end: each instruction's `translate` runs once per length with record
@@ -67,20 +60,7 @@ interface EngineFunctions {
 }
 
 function importFunctions(module: ModuleWriter, blocks: readonly Block[]): EngineFunctions {
-  for (const block of blocks) {
-    for (const inst of block.insts) {
-      const slow = SLOW_PATHS[inst.op];
-      if (slow !== undefined) module.importFunction('softmmu', slow.name, slow.params, slow.results);
-      const helper = inst.helper;
-      if (helper === undefined) continue;
-      module.importFunction(
-        helper.module,
-        helper.name,
-        helper.params,
-        helper.result === null ? [] : [helper.result],
-      );
-    }
-  }
+  importHelpers(module, blocks);
   return {
     fetch: module.importFunction('softmmu', 'fetch', ['i32'], ['i32']),
     deliver: module.importFunction('isa', 'deliver', ['i32'], []),

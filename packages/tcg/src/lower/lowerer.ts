@@ -1,10 +1,10 @@
-import type { HelperDef, Inst, RegisterFile, RegisterRef, Terminator, Value } from '../ir/ir.ts';
+import type { AccessGroup, HelperDef, Inst, RegisterFile, RegisterRef, Terminator, Value } from '../ir/ir.ts';
 import { opRow, type OpRow, type ValueType } from '../ir/ops.ts';
-import { ENV } from '../env.ts';
+import { ENV, PAGE_SIZE } from '../env.ts';
 import type { FunctionWriter } from '../wasm/function-writer.ts';
 import { W } from '../wasm/opcodes.ts';
 import { emitBswap, emitFma, emitMulHigh } from './expansions.ts';
-import { emitAtomicCas, emitAtomicRmw, emitLoad, emitStore } from './memory-access.ts';
+import { emitAtomicCas, emitAtomicRmw, emitLoad, emitStore, type OpenGroup } from './memory-access.ts';
 import type { Place } from './place.ts';
 import { SIMPLE_OPS } from './simple-ops.ts';
 
@@ -67,6 +67,9 @@ export class Lowerer {
   /** Per register file: position of the next `put`; the last element stands for "some register". */
   private readonly nextPut = new Map<RegisterFile, Int32Array>();
 
+  /** Access groups of the block that are open. */
+  readonly groups = new Map<AccessGroup, OpenGroup>();
+
   constructor(f: FunctionWriter, place: Place) {
     this.f = f;
     this.place = place;
@@ -76,6 +79,7 @@ export class Lowerer {
   lower(insts: readonly Inst[], terminator: Terminator | undefined): void {
     this.prepare(insts, terminator);
     this.insts = insts;
+    this.groups.clear();
     const count = insts.length;
     for (let i = 0; i < count; i++) {
       if (this.emitAt[i]! > i) continue;
@@ -120,6 +124,21 @@ export class Lowerer {
       this.f.release(resultType(this.insts[v]!), this.locals[v]!);
       this.locals[v] = -1;
     }
+  }
+
+  /**
+   * Parts of a value that is a base, which can be {@link held}, plus a constant below a page, when it is wanted once
+   * and not written yet: it may be written where it is needed.
+   */
+  displacement(v: Value): { readonly base: Value; readonly by: number } | undefined {
+    const inst = this.insts[v]!;
+    if (inst.op !== 'add' || this.locals[v]! >= 0 || this.uses[v] !== 1) return undefined;
+    const base = inst.args[0]!;
+    const constant = this.insts[inst.args[1]!]!;
+    if (constant.op !== 'const' || (this.locals[base]! < 0 && this.emitAt[base] !== EVERYWHERE))
+      return undefined;
+    const by = Number(BigInt.asIntN(inst.type === 'i32' ? 32 : 64, constant.imm!));
+    return Math.abs(by) < PAGE_SIZE ? { base, by } : undefined;
   }
 
   /** Leaves by the fault exit when the vCPU block says that something was raised. */

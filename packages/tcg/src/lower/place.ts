@@ -1,4 +1,4 @@
-import type { HelperDef, Inst, RecordField, RegisterRef, Terminator } from '../ir/ir.ts';
+import type { HelperDef, Inst, MemoryAccess, RecordField, RegisterRef, Terminator } from '../ir/ir.ts';
 import type { FunctionWriter } from '../wasm/function-writer.ts';
 import type { WasmType } from '../wasm/opcodes.ts';
 import type { Lowerer } from './lowerer.ts';
@@ -27,6 +27,11 @@ export interface Place {
   addTlb(f: FunctionWriter): number;
   /** Index of an imported function. */
   imported(module: string, name: string, params: readonly WasmType[], results: readonly WasmType[]): number;
+  /**
+   * Index of a function `(env, address, value?) -> value?` that makes one access, without a look at its fault; absent:
+   * access groups are ignored.
+   */
+  outlined?(op: 'load' | 'store', mem: MemoryAccess, type: 'i32' | 'i64'): number;
   /** Before and after a call to a helper that is not pure. */
   beforeCall(f: FunctionWriter, helper: HelperDef, insn: Inst): void;
   afterCall(f: FunctionWriter, helper: HelperDef, insn: Inst): void;

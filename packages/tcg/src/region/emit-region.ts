@@ -1,6 +1,7 @@
 import { ENV, EXIT, FETCH, FETCH_ENTRIES, PAGE_BITS, PAGE_SIZE } from '../env.ts';
 import type { FrontEnd } from '../front-end.ts';
 import { changedMode, type Block, type Inst, type Region, type Target, type Terminator } from '../ir/ir.ts';
+import { importHelpers } from '../lower/import-helpers.ts';
 import { Lowerer } from '../lower/lowerer.ts';
 import { HANDLER, RECORD, recordShift } from '../record.ts';
 import { FunctionWriter } from '../wasm/function-writer.ts';
@@ -86,6 +87,8 @@ class RegionWriter {
     const { module, f } = this;
     module.importMemory('m', 'memory');
     module.importTable('m', 'table');
+    importHelpers(module, this.blocks);
+    if (region.pages.size > 1) this.importFetchCheck();
     this.type = module.type(['i32'], ['i32']);
     f.begin(['i32']);
 
@@ -168,6 +171,10 @@ class RegionWriter {
     f.op(W.i64Or);
   }
 
+  private importFetchCheck(): number {
+    return this.module.importFunction('softmmu', 'fetch_check', ['i32', 'i64', 'i32'], ['i32']);
+  }
+
   private returnCode(code: number): void {
     this.f.i32(code);
     this.f.return();
@@ -226,7 +233,7 @@ class RegionWriter {
       this.place.env(f);
       f.i64(BigInt.asIntN(64, va));
       f.i32(physical | 0);
-      f.call(this.module.importFunction('softmmu', 'fetch_check', ['i32', 'i64', 'i32'], ['i32']));
+      f.call(this.importFetchCheck());
       f.brIf(ok, true);
       this.returnCode(EXIT.stale);
       f.end();

@@ -1,8 +1,10 @@
 import { ENV, EXIT, TLB, TLB_ENTRIES } from '../env.ts';
-import type { HelperDef, Inst, RegisterRef, Terminator } from '../ir/ir.ts';
+import type { HelperDef, Inst, MemoryAccess, RegisterRef, Terminator } from '../ir/ir.ts';
+import { accessDescriptor } from '../lower/access-descriptor.ts';
 import type { Lowerer } from '../lower/lowerer.ts';
+import { writeOutlined } from '../lower/memory-access.ts';
 import type { Place } from '../lower/place.ts';
-import type { FunctionWriter } from '../wasm/function-writer.ts';
+import { FunctionWriter } from '../wasm/function-writer.ts';
 import type { ModuleWriter } from '../wasm/module-writer.ts';
 import { W, type WasmType } from '../wasm/opcodes.ts';
 import { forEachMember, type RegisterFlow } from './register-flow.ts';
@@ -23,6 +25,8 @@ export class RegionPlace implements Place {
   private readonly flow: RegisterFlow;
   private readonly locals: readonly number[];
   private readonly tlbOffset: number;
+  /** Positions of the functions that make single accesses. */
+  private readonly outlines = new Map<string, number>();
   /** Known address of the vCPU block. */
   private readonly envAddress: number | undefined;
   private readonly onTerminate: (terminator: Terminator, insn: Inst, values: Lowerer) => void;
@@ -103,6 +107,18 @@ export class RegionPlace implements Place {
   }
   imported(module: string, name: string, params: readonly WasmType[], results: readonly WasmType[]): number {
     return this.module.importFunction(module, name, params, results);
+  }
+  outlined(op: 'load' | 'store', mem: MemoryAccess, type: 'i32' | 'i64'): number {
+    const key = `${op}${accessDescriptor(mem, type)}`;
+    let position = this.outlines.get(key);
+    if (position === undefined) {
+      const f = new FunctionWriter();
+      writeOutlined(f, this, op, mem, type);
+      const params: WasmType[] = op === 'load' ? ['i32', mem.addressType] : ['i32', mem.addressType, type];
+      position = this.module.addFunction(this.module.type(params, op === 'load' ? [type] : []), f);
+      this.outlines.set(key, position);
+    }
+    return this.module.functionIndex(position);
   }
   beforeCall(f: FunctionWriter, helper: HelperDef, insn: Inst): void {
     this.addBudget(f, this.remaining?.(insn) ?? 0);

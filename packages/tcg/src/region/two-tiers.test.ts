@@ -24,7 +24,7 @@ describe.each(TOY_GUESTS)(
                 counting: true,
                 ...(pass === undefined
                   ? {}
-                  : { optimize: (region) => void pass(region, { everyBlock: true }) }),
+                  : { optimize: (region) => void pass(region, { everyBlock: true, groups: true }) }),
               });
             },
           });

@@ -71,6 +71,7 @@ export class ModuleWriter {
     const key = `${module}.${name}`;
     const known = this.importIndex.get(key);
     if (known !== undefined) return known;
+    if (this.functions.length > 0) throw new Error(`${key} imported after own functions`);
     const type = this.type(params, results);
     this.imports.name(module);
     this.imports.name(name);
