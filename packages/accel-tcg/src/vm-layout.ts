@@ -36,8 +36,14 @@ export const VM_WORD = {
   compilerReady: 2,
 } as const;
 
-/** Bytes of predecoded code that one vCPU may hold: some 1 800 pages of RISC-V code. Beyond it, all is dropped. */
-export const ARENA_BYTES = 64 << 20;
+/**
+ * Address space for predecoded code: of all vCPUs together, and of one at most and at least. A page of RISC-V code
+ * takes 36 KiB, of which only what is decoded becomes resident; when an arena is full, all in it is dropped.
+ * Booting Linux to a shell takes 46 MiB.
+ */
+const ARENAS_BYTES = 512 << 20;
+const ARENA_MOST = 256 << 20;
+const ARENA_LEAST = 16 << 20;
 
 /** Bytes of one vCPU's journal. */
 export const JOURNAL_BYTES = 1 << 20;
@@ -64,8 +70,13 @@ export function layOutVm(vcpus: number, guestBytes: number, lockstep = false): V
   const flagsBytes = Math.ceil(guestBytes / PAGE_SIZE);
   const arenas = alignUp(flags + flagsBytes, WASM_PAGE);
   // In lockstep each vCPU has two engines.
-  const journals = arenas + vcpus * ARENA_BYTES * (lockstep ? 2 : 1);
-  const ram = journals + (lockstep ? vcpus * JOURNAL_BYTES : 0);
+  const arenaCount = vcpus * (lockstep ? 2 : 1);
+  const journalsBytes = lockstep ? vcpus * JOURNAL_BYTES : 0;
+  const room = MAX_WASM_PAGES * WASM_PAGE - arenas - journalsBytes - alignUp(guestBytes, WASM_PAGE);
+  const share = Math.min(ARENAS_BYTES, room) / arenaCount;
+  const arenaBytes = Math.max(ARENA_LEAST, Math.min(ARENA_MOST, Math.floor(share / WASM_PAGE) * WASM_PAGE));
+  const journals = arenas + arenaCount * arenaBytes;
+  const ram = journals + journalsBytes;
   const wasmPages = Math.ceil((ram + guestBytes) / WASM_PAGE);
   if (wasmPages > MAX_WASM_PAGES) {
     throw new RangeError(`guest memory of ${guestBytes} bytes with ${vcpus} vCPUs exceeds a 32-bit wasm memory`);
@@ -79,7 +90,7 @@ export function layOutVm(vcpus: number, guestBytes: number, lockstep = false): V
     flags,
     flagsBytes,
     arenas,
-    arenaBytes: ARENA_BYTES,
+    arenaBytes,
     journals,
     ram,
     wasmPages,
