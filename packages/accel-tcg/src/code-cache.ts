@@ -209,7 +209,8 @@ export class CodeCache {
   /** Whether one of the bytes belongs to something decoded. Instructions before it may reach into them. */
   private decoded(code: CodePage, offset: number, width: number): boolean {
     if (code.regions.size > 0) return true;
-    const first = Math.max(0, offset - this.maxLength + 1) >> this.alignmentLog2;
+    const reach = offset - this.maxLength + 1 + ((1 << this.alignmentLog2) - 1);
+    const first = Math.max(0, reach) >> this.alignmentLog2;
     const last = Math.min(PAGE_SIZE - 1, offset + width - 1) >> this.alignmentLog2;
     for (let i = first; i <= last; i++) {
       if (this.words[(code.records + i * RECORD.size) >>> 2] !== 0) return true;
