@@ -35,9 +35,13 @@ class Overwritten {
     this.any = true;
   }
   copy(from: Overwritten): this {
+    if (!from.any) {
+      this.clear();
+      return this;
+    }
     this.registers.set(from.registers);
     this.fields.set(from.fields);
-    this.any = from.any;
+    this.any = true;
     return this;
   }
   meet(other: Overwritten): void {
@@ -70,6 +74,7 @@ export class DeadCode {
   private used = new Uint8Array(1024);
   private renamed = new Int32Array(1024);
   private readonly pending: PendingIf[] = [];
+  private readonly spare: Overwritten[] = [];
 
   /**
    * Removes dead instructions of `block` in place.
@@ -83,6 +88,7 @@ export class DeadCode {
     }
     const { used } = this;
     used.fill(0, 0, insts.length);
+    this.pending.length = 0;
     this.overwritten.clear();
     for (const offset of dead) this.overwritten.setRegister(offset);
     const t = block.terminator;
@@ -170,19 +176,21 @@ export class DeadCode {
         else if (inst.leave?.kind === 'indirect') this.used[inst.leave.pc] = 1;
         return true;
       case 'end': {
-        const after = new Overwritten().copy(this.overwritten);
+        const after = (this.spare.pop() ?? new Overwritten()).copy(this.overwritten);
         this.pending.push({ end: i, middle: -1, after, otherwise: undefined, needed: false });
         return true;
       }
       case 'else':
         if (top === undefined) return true;
         top.middle = i;
-        top.otherwise = new Overwritten().copy(this.overwritten);
+        top.otherwise = (this.spare.pop() ?? new Overwritten()).copy(this.overwritten);
         this.overwritten.copy(top.after);
         return true;
       case 'if': {
         if (top === undefined) return true;
         this.pending.pop();
+        this.spare.push(top.after);
+        if (top.otherwise !== undefined) this.spare.push(top.otherwise);
         if (!top.needed) {
           this.used[top.end] = 0;
           if (top.middle >= 0) this.used[top.middle] = 0;

@@ -53,6 +53,8 @@ interface Known {
   fields: KnownField[];
 }
 
+const emptyKnown = (): Known => ({ registers: new Int32Array(TRACKED_BYTES / 4), fields: [] });
+
 interface OpenIf {
   /** Index of the `if` in the new instructions: values behind it vanish at its end. */
   readonly start: number;
@@ -70,7 +72,9 @@ interface OpenIf {
  */
 export class Simplifier {
   private readonly rewriter = new Rewriter();
-  private readonly known: Known = { registers: new Int32Array(TRACKED_BYTES / 4), fields: [] };
+  private readonly known: Known = emptyKnown();
+  /** Snapshots that are not in use: guests with an `if` in most instructions need many. */
+  private readonly spare: Known[] = [];
   private renamed = new Int32Array(1024);
   private readonly open: OpenIf[] = [];
   /** Registers that a predecessor left constant, as long as nothing wrote them. */
@@ -84,6 +88,7 @@ export class Simplifier {
   run(block: Block, options: SimplifyOptions, constants: readonly RegisterConstant[] = []): void {
     const { insts } = block;
     this.options = options;
+    this.open.length = 0;
     this.rewriter.start();
     this.known.registers.fill(UNKNOWN);
     this.known.fields = [];
@@ -229,7 +234,10 @@ export class Simplifier {
   // --- structure
 
   private snapshot(): Known {
-    return { registers: this.known.registers.slice(), fields: this.known.fields.slice() };
+    const copy = this.spare.pop() ?? emptyKnown();
+    copy.registers.set(this.known.registers);
+    copy.fields = this.known.fields.slice();
+    return copy;
   }
 
   private control(insts: readonly Inst[], i: number, inst: Inst): number {
@@ -270,6 +278,8 @@ export class Simplifier {
           const [thenLeft, otherLeft] =
             top.afterThen === undefined ? [top.left, false] : [top.thenLeft, top.left];
           this.meet(thenLeft ? otherEnd : thenEnd, otherLeft ? thenEnd : otherEnd, top.start);
+          this.spare.push(thenEnd, otherEnd);
+          if (top.afterThen !== undefined) this.spare.push(top.atStart);
         }
         r.append(inst);
         return i;
