@@ -25,7 +25,10 @@ interface Row {
   readonly checksum: string;
 }
 
-process.exitCode = await main();
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  return 1;
+});
 
 async function main(): Promise<number> {
   const { values } = parseArgs({

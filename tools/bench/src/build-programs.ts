@@ -7,7 +7,10 @@ import { writeCpio, type CpioEntry } from '../../../apps/polyvisor/src/archive/c
 import { ROOT } from './emulators.ts';
 import { KERNELS } from './kernels.ts';
 
-const COMPILER = 'riscv64-linux-gnu-gcc';
+/** The cross compiler, and what to do about a missing one. */
+export const COMPILER = 'riscv64-linux-gnu-gcc';
+export const MISSING_COMPILER_HINT = `${COMPILER} is missing; install gcc-riscv64-linux-gnu and libc6-dev-riscv64-cross`;
+
 const SOURCES = join(ROOT, 'tools/bench/guest');
 const FLAGS = [
   ...['-O2', '-march=rv64gc', '-mabi=lp64d', '-mcmodel=medany', '-std=gnu11', '-Wall', '-Wextra'],
@@ -30,8 +33,6 @@ export interface Programs {
   bare(kernel: string): string;
   /** initramfs with every kernel as a Linux program. */
   readonly initramfs: string;
-  /** ELF file in machine mode that prints a byte and ends. */
-  readonly hello: string;
 }
 
 /**
@@ -45,7 +46,6 @@ export async function buildPrograms({ warmMs, timedMs }: Timing): Promise<Progra
   const programs: Programs = {
     bare: (kernel) => join(folder, `${kernel}.elf`),
     initramfs: join(folder, 'initramfs.cpio'),
-    hello: join(folder, 'hello.elf'),
   };
   if (existsSync(folder)) return programs;
 
@@ -63,7 +63,6 @@ export async function buildPrograms({ warmMs, timedMs }: Timing): Promise<Progra
   };
   const entries: CpioEntry[] = [];
   for (const kernel of Object.keys(KERNELS)) entries.push(await build(kernel));
-  await compile(...BARE_FLAGS, 'bare-hello.c', '-o', join(work, 'hello.elf'));
   await compile('-static', 'linux-init.c', '-o', join(work, 'init'));
   entries.push({ type: 'file', path: 'init', mode: 0o755, data: readFileSync(join(work, 'init')) });
   entries.push({ type: 'directory', path: 'dev', mode: 0o755 });
@@ -72,10 +71,6 @@ export async function buildPrograms({ warmMs, timedMs }: Timing): Promise<Progra
   renameSync(work, folder);
   return programs;
 }
-
-/** The compiler's name, where it is missing. */
-export const MISSING_COMPILER_HINT = `${COMPILER} is missing; install gcc-riscv64-linux-gnu and libc6-dev-riscv64-cross`;
-export { COMPILER };
 
 function fingerprint(flags: readonly string[]): string {
   const hash = createHash('sha256').update(flags.join(' '));

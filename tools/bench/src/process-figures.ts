@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 
 /** CPU time of each thread of a process, ns by thread id. Empty where the kernel keeps no such figures. */
 export function threadCpuNs(pid: number): ReadonlyMap<number, number> {
@@ -19,63 +19,68 @@ export function busiestThreadNs(
   return used.length === 0 ? undefined : Math.max(...used);
 }
 
-/** User and system time of all threads of a process, those that ended too, ms. */
+/** CPU time of all threads that a process has now, ms. */
 export function processCpuMs(pid: number): number {
-  const stat = read(`/proc/${pid}/stat`);
-  // Fields 14 and 15, in ticks of 10 ms; the name in field 2 may hold spaces.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  return [...threadCpuNs(pid).values()].reduce((sum, time) => sum + time, 0) / 1e6;
 }
 
 /** Resident memory of a process, bytes. */
 export interface ResidentMemory {
+  /** All of it, files mapped from disk included. */
   readonly all: number;
-  /** The resident part of the largest mapping that is big enough for guest RAM. */
   readonly guestRam: number;
 }
 
+const PAGE = 4096;
+/** Bit of an entry of /proc/PID/pagemap: the page is in memory (Linux Documentation/admin-guide/mm/pagemap.rst). */
+const PRESENT = 0x80;
+
 /**
- * Sums `Rss` of `/proc/PID/smaps`. Guest RAM is the mapping (or the adjoining ones of a split mapping) with the
- * most resident bytes among those of at least `ramBytes`.
+ * What of a process's memory is resident, and what of that is guest RAM: the resident pages among the last
+ * `ramBytes` of the writable mapping that is large enough and has most of them. Both emulators have guest RAM at
+ * the end of a mapping; Polyvisor's begins with the CPUs' state and decoded instructions.
  */
 export function residentMemory(pid: number, ramBytes: number): ResidentMemory {
-  return parseSmaps(read(`/proc/${pid}/smaps`), ramBytes);
+  const { all, candidates } = parseSmaps(read(`/proc/${pid}/smaps`), ramBytes);
+  const counts = candidates.map(({ end }) => residentPages(pid, end - ramBytes, ramBytes) * PAGE);
+  return { all, guestRam: Math.max(0, ...counts) };
 }
 
-/** See {@link residentMemory}. Adjoining mappings with equal backing count as one. */
-export function parseSmaps(smaps: string, ramBytes: number): ResidentMemory {
-  interface Span {
-    from: number;
-    to: number;
-    backing: string;
-    rss: number;
-  }
-  const spans: Span[] = [];
+/** Sum of `Rss` in `/proc/PID/smaps`, and the writable mappings of at least `leastBytes` by their end address. */
+export function parseSmaps(
+  smaps: string,
+  leastBytes: number,
+): { readonly all: number; readonly candidates: readonly { readonly end: number }[] } {
+  const candidates: { end: number }[] = [];
   let all = 0;
   for (const line of smaps.split('\n')) {
-    const header = /^([0-9a-f]+)-([0-9a-f]+) (....) \S+ (\S+) (\d+) *(.*)$/.exec(line);
-    if (header) {
-      const [, from, to, , device, inode, name] = header as unknown as string[];
-      const next = {
-        from: Number.parseInt(from!, 16),
-        to: Number.parseInt(to!, 16),
-        backing: `${device} ${inode} ${name}`,
-        rss: 0,
-      };
-      const last = spans.at(-1);
-      if (last !== undefined && last.to === next.from && last.backing === next.backing) last.to = next.to;
-      else spans.push(next);
-      continue;
-    }
+    const header = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line);
     const rss = /^Rss: +(\d+) kB$/.exec(line);
-    if (rss) {
-      const bytes = Number(rss[1]) * 1024;
-      all += bytes;
-      spans.at(-1)!.rss += bytes;
+    if (header) {
+      const [from, end] = [Number.parseInt(header[1]!, 16), Number.parseInt(header[2]!, 16)];
+      if (end - from >= leastBytes) candidates.push({ end });
     }
+    if (rss) all += Number(rss[1]) * 1024;
   }
-  const big = spans.filter(({ from, to }) => to - from >= ramBytes);
-  return { all, guestRam: Math.max(0, ...big.map(({ rss }) => rss)) };
+  return { all, candidates };
+}
+
+/** Pages in memory among `bytes` from `address` on. 0 where the host doesn't tell. */
+function residentPages(pid: number, address: number, bytes: number): number {
+  const entries = Buffer.alloc((bytes / PAGE) * 8);
+  try {
+    const file = openSync(`/proc/${pid}/pagemap`, 'r');
+    try {
+      readSync(file, entries, 0, entries.length, (address / PAGE) * 8);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return 0;
+  }
+  let pages = 0;
+  for (let at = 7; at < entries.length; at += 8) if ((entries[at]! & PRESENT) !== 0) pages++;
+  return pages;
 }
 
 function read(path: string): string {
