@@ -309,6 +309,12 @@ function emitHostAddress(
 
 function emitHostLoad(f: FunctionWriter, mem: MemoryAccess, type: 'i32' | 'i64', offset: number): void {
   const { width } = mem;
+  if (type === 'i64' && width === 4 && mem.signed && !mem.bigEndian) {
+    // V8 loads twice where it folds a sign extension into a load.
+    f.memory(W.i64Load32U, offset);
+    f.op(W.i64Extend32S);
+    return;
+  }
   if (!mem.bigEndian || width === 1) {
     f.memory(LOADS[`${type}_${width}_${mem.signed ? 's' : 'u'}`]!, offset);
     return;

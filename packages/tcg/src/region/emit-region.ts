@@ -193,18 +193,17 @@ class RegionWriter {
   }
 
   /**
-   * Callers look at the front end's mode mask only: a region that depends on more checks that itself. Elsewhere
-   * the instruction is executed by itself, as where a budget is too small for a block.
+   * The mode in force must agree in all bits that the region depends on; elsewhere the instruction is executed by
+   * itself, as where a budget is too small for a block. Callers leave this to the region: here it is constant.
    */
   private checkMode(): void {
     const { f, region } = this;
-    const extra = (region.modeUsed ?? 0) & ~this.modeMask;
-    if (extra === 0) return;
+    const mask = this.modeMask | (region.modeUsed ?? 0);
     this.place.env(f);
     f.memory(W.i32Load, ENV.mode);
-    f.i32(extra);
+    f.i32(mask);
     f.op(W.i32And);
-    f.i32(region.mode & extra);
+    f.i32(region.mode & mask);
     f.op(W.i32Ne);
     f.if(undefined, false);
     this.returnCode(EXIT.budget);
@@ -448,7 +447,7 @@ class RegionWriter {
     if (continuation < 0) return this.goTail();
     const miss = f.block();
     const offset = target === undefined ? this.findDynamic(miss) : this.findConstant(target, mode, miss);
-    this.requireRegion(offset, miss, mode);
+    this.requireRegion(offset, miss);
     this.place.env(f);
     f.memory(W.i32Load, ENV.depth);
     f.tee(this.depth);
@@ -535,30 +534,13 @@ class RegionWriter {
     return 0;
   }
 
-  /**
-   * Branches to `miss` unless the record is a region's that serves the mode (undefined: env.mode): the record's
-   * mode word equals it under the record's mask.
-   */
-  private requireRegion(offset: number, miss: number, mode: number | undefined): void {
-    const { f, record } = this;
-    f.get(record);
-    f.memory(W.i32Load, offset + RECORD.handler);
-    if (mode === undefined || this.modeMask !== WHOLE_MODE) {
-      this.place.env(f);
-      f.memory(W.i32Load, ENV.mode);
-      f.i32(16);
-      f.op(W.i32Shl);
-      f.i32(HANDLER.region);
-      f.op(W.i32Or);
-    } else f.i32(HANDLER.region | (mode << 16));
-    f.op(W.i32Xor);
-    f.get(record);
-    f.memory(W.i32Load, offset + RECORD.b);
-    f.i32(16);
-    f.op(W.i32Shl);
-    f.i32(0xffff);
-    f.op(W.i32Or);
-    f.op(W.i32And);
+  /** Branches to `miss` unless the record is a region's. Whether that serves the mode, it finds out itself. */
+  private requireRegion(offset: number, miss: number): void {
+    const { f } = this;
+    f.get(this.record);
+    f.memory(W.i32Load16U, offset + RECORD.handler);
+    f.i32(HANDLER.region);
+    f.op(W.i32Ne);
     f.brIf(miss);
   }
 
@@ -567,7 +549,7 @@ class RegionWriter {
     const { f } = this;
     const miss = f.block();
     this.findDynamic(miss);
-    this.requireRegion(0, miss, undefined);
+    this.requireRegion(0, miss);
     this.place.env(f);
     f.get(this.record);
     f.memory(W.i32Load, RECORD.low);
