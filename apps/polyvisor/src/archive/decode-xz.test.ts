@@ -1,10 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { describe, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
+import { describeWith } from '@polyvisor/testkit/needs';
 import fc from 'fast-check';
 import { bytesSource, decodeXz, decodeXzBytes } from './decode-xz.ts';
-
-const hasXz = spawnSync('xz', ['--version']).status === 0;
 
 function xz(input: Uint8Array, ...args: string[]): Uint8Array {
   return spawnSync('xz', ['-c', ...args], { input, maxBuffer: 1 << 28 }).stdout;
@@ -22,7 +21,7 @@ const compressible = fc
   )
   .map((parts) => Uint8Array.from(Buffer.concat(parts)));
 
-(hasXz ? describe : describe.skip)('compared with xz (xz-utils)', () => {
+describeWith({ programs: ['xz'] }, 'compared with xz', () => {
   const settings = [
     [],
     ['-0'],

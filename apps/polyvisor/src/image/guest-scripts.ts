@@ -20,6 +20,13 @@ hostname -F /etc/hostname
 ip link set lo up
 
 modprobe -q virtio_mmio
+# A virtio console is there only now: what was printed before went nowhere.
+if ! [ -t 1 ]; then
+  tries=0
+  until (: </dev/console) 2>/dev/null || [ $tries -ge 50 ]; do sleep 0.1; tries=$((tries + 1)); done
+  (: </dev/console) 2>/dev/null && exec </dev/console >/dev/console 2>&1
+  echo "${INIT_GREETING}"
+fi
 for device in /sys/bus/virtio/devices/*; do
   [ -e "$device/modalias" ] && modprobe -q "$(cat "$device/modalias")"
 done

@@ -1,10 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
+import { describeWith } from '@polyvisor/testkit/needs';
 import { silentLogger } from '@polyvisor/contracts';
 import type { MachineEnd } from '@polyvisor/machine';
 import { createFakeMachine, type FakeMachine } from '../../test/fake-machine.ts';
@@ -156,8 +157,7 @@ describe('signals', () => {
   });
 });
 
-const hasScript = spawnSync('script', ['--version']).status === 0;
-(hasScript ? describe : describe.skip)('on a terminal (needs script from util-linux)', () => {
+describeWith({ programs: ['script'] }, 'on a terminal', () => {
   /** Types `keys` into the program behind a pseudo terminal; gives what it showed and the terminal's modes before and after. */
   async function type(keys: readonly (string | number)[], mode = '') {
     const inner = `stty -g; ${program.join(' ')} ${mode}; echo "status $?"; stty -g`;
