@@ -92,6 +92,12 @@ export class CodeCache {
     return (this.byKey.get(page * 4096 + mode) ?? this.add(page, mode)).records;
   }
 
+  /** Whether record arrays of all these pages are there or can be made without dropping others. */
+  hasRoom(pages: readonly number[], mode: number): boolean {
+    const missing = pages.filter((page) => !this.byKey.has(page * 4096 + mode)).length;
+    return this.next + missing * this.stride <= this.end;
+  }
+
   /** The page whose record array holds an address. */
   pageAt(record: number): CodePage | undefined {
     return this.pagesInOrder[Math.floor((record - this.start) / this.stride)];
@@ -135,6 +141,11 @@ export class CodeCache {
     const all = this.byPage.get(page);
     if (all === undefined) return;
     for (const code of all) if (code.live) this.wipe(code);
+  }
+
+  /** Drops all translations; the record arrays stay where they are. */
+  dropAll(): void {
+    for (const code of this.pagesInOrder) if (code.live) this.wipe(code);
   }
 
   /** Drops everything. Call only where no code stands in a record array. */

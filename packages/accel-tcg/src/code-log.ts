@@ -1,19 +1,26 @@
 import { CODE_LOG_ENTRIES } from './vm-layout.ts';
 
-/** What happened to a page: somebody overwrote its code, or some vCPU began to execute it (stores must be seen from now on). */
-export type CodeEvent = 'overwritten' | 'translated';
+/**
+ * What happened to a page: somebody overwrote its code, or some vCPU began to execute it (stores must be seen from
+ * now on). `lost`: a vCPU missed such news, so that it can't tell any more what it overwrote; the page means nothing.
+ */
+export type CodeEvent = 'overwritten' | 'translated' | 'lost';
 
-const KIND_BIT: Readonly<Record<CodeEvent, number>> = { overwritten: 0, translated: 1 };
+const KINDS: readonly CodeEvent[] = ['overwritten', 'translated', 'lost'];
+const KIND_BITS = 2;
+/** A writer that took its number is about to store: nanoseconds, unless its thread has just lost its core. */
+const SPINS = 100_000;
 
 /**
  * A ring in shared memory that tells every vCPU about code pages. Any thread appends; each vCPU reads with a
- * tail of its own at safe points. A reader more than a ring behind is told so and drops everything.
+ * tail of its own at safe points. A reader more than half a ring behind is told so and drops everything.
  */
 export interface CodeLog {
-  append(page: number, event: CodeEvent): void;
+  /** Returns the position behind the entry. */
+  append(page: number, event: CodeEvent): number;
   /** Entries so far, modulo 2^32; compare with a tail to see whether there is news. */
   head(): number;
-  /** Calls back for each entry since `tail`; false when entries were lost. Returns the new tail through `head()` read before. */
+  /** Calls back for each entry since `tail`; not `complete` when entries were lost. Gives the new tail. */
   read(tail: number, visit: (page: number, event: CodeEvent) => void): { tail: number; complete: boolean };
 }
 
@@ -21,13 +28,26 @@ export interface CodeLog {
 export function openCodeLog(words: Int32Array, address: number): CodeLog {
   const head = address >>> 2;
   const ring = (address + 8) >>> 2;
+
+  /** Waits for the entry of that number to be whole; false when it will not be. */
+  function isWhole(at: number, sequence: number): boolean {
+    for (let spin = 0; spin < SPINS; spin++) {
+      const stored = Atomics.load(words, at);
+      if (stored === ((sequence + 1) | 0)) return true;
+      // Overtaken by a whole ring.
+      if (stored !== 0 && ((stored - sequence - 1) | 0) > 0) return false;
+    }
+    return false;
+  }
+
   return {
     append(page, event) {
       const sequence = Atomics.add(words, head, 1);
       const at = ring + (sequence & (CODE_LOG_ENTRIES - 1)) * 2;
-      Atomics.store(words, at + 1, (page << 1) | KIND_BIT[event]);
+      Atomics.store(words, at + 1, (page << KIND_BITS) | KINDS.indexOf(event));
       // The sequence number tells readers that the entry is whole.
-      Atomics.store(words, at, sequence + 1);
+      Atomics.store(words, at, (sequence + 1) | 0);
+      return (sequence + 1) | 0;
     },
     head: () => Atomics.load(words, head),
     read(tail, visit) {
@@ -35,12 +55,9 @@ export function openCodeLog(words: Int32Array, address: number): CodeLog {
       if (((end - tail) | 0) > CODE_LOG_ENTRIES / 2) return { tail: end, complete: false };
       for (let sequence = tail; sequence !== end; sequence = (sequence + 1) | 0) {
         const at = ring + (sequence & (CODE_LOG_ENTRIES - 1)) * 2;
-        // The writer has taken its number and is about to store: a few nanoseconds.
-        while (Atomics.load(words, at) !== ((sequence + 1) | 0)) {
-          if (((Atomics.load(words, head) - tail) | 0) > CODE_LOG_ENTRIES / 2) return { tail: end, complete: false };
-        }
+        if (!isWhole(at, sequence)) return { tail: end, complete: false };
         const entry = Atomics.load(words, at + 1);
-        visit(entry >>> 1, (entry & 1) === 0 ? 'overwritten' : 'translated');
+        visit(entry >>> KIND_BITS, KINDS[entry & ((1 << KIND_BITS) - 1)] ?? 'lost');
       }
       return { tail: end, complete: true };
     },

@@ -8,15 +8,17 @@ export const CONTROL = {
   /** Number of fences that others have asked of this vCPU, and number that it has done. */
   fenceWanted: 0x104,
   fenceDone: 0x108,
-  /** 1 while the vCPU is inside `run`. */
+  /** 1 while the vCPU may execute guest code; before it does, it looks at everything here. 0 while it waits for an interrupt. */
   running: 0x10c,
   /** f64: guest time in ns at which the next timer is due, Infinity for none. */
   timerDueNs: 0x110,
   /** Interrupt bits that others set once in the software-writable register (RISC-V SSIP). */
   softSet: 0x118,
-  /** How far this vCPU has read the code log. */
+  /** How far this vCPU has read the code log, and told in it what it has overwritten itself. */
   codeLogTail: 0x11c,
   /** u64 in ticks: comparator written by other threads (ACLINT mtimecmp), and a count of its changes. */
   comparator: 0x120,
   comparatorChanges: 0x128,
+  /** 1: one of the fences asked for is over instruction fetches. */
+  fenceCode: 0x12c,
 } as const;

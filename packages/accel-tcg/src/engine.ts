@@ -64,7 +64,7 @@ interface SoftmmuExports {
   fetch(env: number): number;
   flush_all(env: number): void;
   flush_fetch(env: number): void;
-  drop_write_entries(env: number, pa: bigint): void;
+  drop_write_entries(env: number, pa: bigint): number;
   journal_start(at: number, entries: number): void;
   journal_position(): number;
 }
@@ -95,6 +95,7 @@ export class Engine {
   private readonly bigWords: BigUint64Array;
   private readonly bytes: Uint8Array;
   private codeLogTail: number;
+  private lastTranslated: number;
   /** Statistics. */
   readonly counts = { regionsInstalled: 0, regionsDropped: 0, regionsRefused: 0, regionsSwapped: 0, codeStores: 0 };
 
@@ -107,6 +108,8 @@ export class Engine {
     this.bigWords = new BigUint64Array(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
     this.codeLogTail = options.codeLog.head();
+    this.lastTranslated = this.codeLogTail;
+    Atomics.store(this.words, (env + CONTROL.codeLogTail) >>> 2, this.codeLogTail);
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_ENTRIES });
     this.predecoder = createPredecoder(guest.frontEnd, memory);
     this.cache = new CodeCache(memory, options.arena, guest.frontEnd, {
@@ -147,18 +150,23 @@ export class Engine {
 
   /** Runs guest code until something asks for attention. Returns an `EXIT` code. */
   run(): number {
-    const code = this.runInterpreter(this.env);
-    if (code === EXIT.stale) {
+    for (;;) {
+      const code = this.runInterpreter(this.env);
+      if (code !== EXIT.stale) return code;
+      // Nothing was executed: the run goes on as if the region had never been there.
       this.dropStale();
-      return EXIT.next;
     }
-    return code;
   }
 
   /** At a safe point: takes in compiled regions and what others did to code pages. */
-  safePoint(): void {
-    if (this.options.codeLog.head() !== this.codeLogTail) this.readCodeLog();
+  safePoint(stoodStill = false): void {
+    this.readCodeLog(stoodStill);
     this.installReady();
+  }
+
+  /** Position in the code log behind the last page that this vCPU began to translate. */
+  translatedUpTo(): number {
+    return this.lastTranslated;
   }
 
   private installReady(): void {
@@ -193,6 +201,12 @@ export class Engine {
   /** Exact instruction count. */
   instructionCount(): number {
     return Number(this.bigWords[(this.env + ENV.icount) >>> 3]) - (this.words[(this.env + ENV.budget) >>> 2] as number);
+  }
+
+  /** The instruction counted last was not executed after all. */
+  uncountInstruction(): void {
+    const count = (this.env + ENV.icount) >>> 3;
+    this.bigWords[count] = (this.bigWords[count] as bigint) - 1n;
   }
 
   /** Lets `run` execute `budget` more instructions. */
@@ -263,7 +277,7 @@ export class Engine {
   private watch(page: number, host: number): void {
     Atomics.or(this.bytes, this.flagIndex(host), FLAG_CODE);
     this.softmmu.drop_write_entries(this.env, BigInt(page) << 12n);
-    if (this.options.vcpus > 1) this.logCode(page, 'translated');
+    if (this.options.vcpus > 1) this.lastTranslated = this.options.codeLog.append(page, 'translated');
   }
 
   private unwatch(host: number): void {
@@ -284,25 +298,32 @@ export class Engine {
     // so that whoever translates the page after reading the log sets it anew.
     this.cache.drop(page);
     this.unwatch(host);
-    this.logCode(page, 'overwritten');
+    this.options.codeLog.append(page, 'overwritten');
   }
 
-  private logCode(page: number, event: 'overwritten' | 'translated'): void {
-    this.options.codeLog.append(page, event);
-  }
-
-  /** What others did: pages that they overwrote are dropped, pages that they execute lose their write entries. */
-  readCodeLog(): void {
-    const { tail, complete } = this.options.codeLog.read(this.codeLogTail, (page, event) => {
+  /**
+   * What others did: pages that they overwrote are dropped, pages that they execute lose their write entries.
+   * Call at safe points only.
+   * @param stoodStill this vCPU has executed nothing since it read the log last, so it has overwritten nothing either.
+   */
+  readCodeLog(stoodStill = false): void {
+    const { codeLog, vcpus } = this.options;
+    if (codeLog.head() === this.codeLogTail) return;
+    const { tail, complete } = codeLog.read(this.codeLogTail, (page, event) => {
       if (event === 'overwritten') this.cache.drop(page);
-      else this.softmmu.drop_write_entries(this.env, BigInt(page) << 12n);
+      else if (event === 'lost') this.cache.dropAll();
+      else if (this.softmmu.drop_write_entries(this.env, BigInt(page) << 12n) !== 0 && !stoodStill) {
+        // Between the translation and now stores may have gone to the page without anybody noticing.
+        codeLog.append(page, 'overwritten');
+      }
     });
     this.codeLogTail = tail;
     if (!complete) {
       this.softmmu.flush_all(this.env);
-      this.cache.flush();
+      this.cache.dropAll();
+      if (vcpus > 1 && !stoodStill) codeLog.append(0, 'lost');
     }
-    this.words[(this.env + CONTROL.codeLogTail) >>> 2] = tail;
+    Atomics.store(this.words, (this.env + CONTROL.codeLogTail) >>> 2, tail);
   }
 
   // --- regions
@@ -335,6 +356,8 @@ export class Engine {
   private install(compiled: CompiledRegion): void {
     const { module, pc, mode, modeMask, pages } = compiled;
     const decodeMode = this.decodeMode(mode);
+    // Making room drops all record arrays, and the interpreter may stand in one of them.
+    if (!this.cache.hasRoom(pages, decodeMode)) return;
     const codePages = pages.map((page) => {
       this.cache.records(page, decodeMode);
       return this.cache.pagesOf(page).find((code) => code.mode === decodeMode);

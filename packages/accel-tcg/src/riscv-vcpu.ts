@@ -46,9 +46,12 @@ const FP_HOST_FMA = 1 << 8;
 /** icount: nanoseconds of guest time for an instruction (QEMU's `shift=1`). */
 const NS_PER_INSTRUCTION = 2;
 const NEVER = 0xffff_ffff_ffff_ffffn;
+/** Kind of a remote fence that is over instruction fetches; others are over translations of addresses. */
+const FENCE_CODE = 0;
 const PRIVILEGE_MACHINE = 3;
 
 interface IsaExports {
+  deliver(env: number): void;
   configure(regions: number, count: number, flags: number, base: number): void;
   refresh(env: number): void;
   update_mode(env: number): void;
@@ -83,6 +86,13 @@ export class RiscvVcpu {
   private readonly lockstep: Lockstep | undefined;
   /** During a lockstep step time stands still: both tiers must see the same. */
   private frozen = false;
+  /** Inside WFI; `run` goes on waiting. */
+  private waiting = false;
+  /** icount: accesses to devices are made by a step of one instruction, after which interrupts are looked for. */
+  private readonly defersAccesses: boolean;
+  /** An access to a device waits for its step; that step is under way. */
+  private deferred = false;
+  private performing = false;
 
   constructor(options: RiscvVcpuOptions, host: RiscvVcpuHost) {
     const { layout, index, engine } = options;
@@ -90,6 +100,7 @@ export class RiscvVcpu {
     this.options = options;
     this.host = host;
     this.index = index;
+    this.defersAccesses = options.icount && !options.lockstep;
     this.env = layout.vcpus + index * ENV.size;
     this.words = new Int32Array(memory.buffer);
     this.big = new BigUint64Array(memory.buffer);
@@ -103,7 +114,7 @@ export class RiscvVcpu {
       env: { memory },
       host: {
         clock: () => this.updateTicks(),
-        timer_changed: () => this.armTimer(),
+        timer_changed: () => this.timerChanged(),
         fence_i: () => this.fenceI(),
         code_write: (_env: number, address: number, width: number) => late.engine?.codeWritten(address >>> 0, width),
         mmio_read: () => 1,
@@ -113,7 +124,11 @@ export class RiscvVcpu {
     this.isa = isa as unknown as IsaExports;
     this.isa.configure(engine.regionTable, engine.regions.length, engine.flags, engine.flagsBase);
     // In lockstep interrupts come between steps only: the tiers look for them at different places.
-    const linked = (options.lockstep ? { ...isa, poll: () => {} } : isa) as unknown as Functions;
+    const linked = {
+      ...isa,
+      ...(options.lockstep ? { poll: () => {} } : {}),
+      ...(this.defersAccesses ? { deliver: () => this.deliver() } : {}),
+    } as unknown as Functions;
     const link = { frontEnd: RISCV, modules: { isa: linked, softfloat: softfloat as unknown as Functions } };
     const outside: EngineHost = {
       mmioRead: (gpa, width) => this.mmioRead(gpa, width),
@@ -153,6 +168,10 @@ export class RiscvVcpu {
     this.words[(this.env + ENV.depth) >>> 2] = 0;
     Atomics.store(this.words, (this.env + CONTROL.softSet) >>> 2, 0);
     this.halted = false;
+    this.waiting = false;
+    this.deferred = false;
+    // The comparator is the machine's, not the hart's: it is read again.
+    this.comparatorSeen = 0;
     // A flush takes only what was used: an unused TLB holds zeros, which would match address 0.
     this.words[(this.env + ENV.tlbUsed) >>> 2] = -1;
     this.isa.refresh(this.env);
@@ -228,14 +247,37 @@ export class RiscvVcpu {
   // --- running
 
   run(): VcpuExit {
-    const running = (this.env + CONTROL.running) >>> 2;
-    Atomics.store(this.words, running, 1);
+    this.startRunning();
     try {
-      return this.loop();
+      // WFI goes on where a kick ended it.
+      return (this.waiting ? this.wait() : undefined) ?? this.loop();
     } finally {
-      Atomics.store(this.words, running, 0);
-      Atomics.notify(this.words, (this.env + CONTROL.fenceDone) >>> 2);
+      // Whoever finds this vCPU standing still may rely on its having told what it overwrote.
+      this.engine.readCodeLog();
+      this.stopRunning();
     }
+  }
+
+  /** From here on others wait for this vCPU where they need to; before guest code runs, {@link attend} must. */
+  private startRunning(): void {
+    Atomics.store(this.words, (this.env + CONTROL.running) >>> 2, 1);
+    this.engine.readCodeLog(true);
+  }
+
+  private stopRunning(): void {
+    Atomics.store(this.words, (this.env + CONTROL.running) >>> 2, 0);
+    this.notifyWaiters();
+  }
+
+  /** Somebody may wait until this vCPU has read the code log, has done its fences or stands still. */
+  private notifyWaiters(): void {
+    if (Atomics.load(this.words, this.waiters) === 0) return;
+    Atomics.notify(this.words, (this.env + CONTROL.fenceDone) >>> 2);
+    Atomics.notify(this.words, (this.env + CONTROL.codeLogTail) >>> 2);
+  }
+
+  private get waiters(): number {
+    return (this.options.layout.words >>> 2) + VM_WORD.waiters;
   }
 
   private loop(): VcpuExit {
@@ -246,6 +288,7 @@ export class RiscvVcpu {
       if (this.attend()) return 'kicked';
       if (this.halted) return 'halted';
       this.updateTicks();
+      if (this.options.icount) this.serveDueTimers();
       this.isa.poll(env);
       const code = this.step();
       if (code === EXIT.wait || code === EXIT.host) {
@@ -260,13 +303,43 @@ export class RiscvVcpu {
   private step(): number {
     if (this.lockstep === undefined) {
       this.engine.setBudget(this.quantum());
-      return this.engine.run();
+      const code = this.engine.run();
+      return this.deferred ? this.performDeferred() : code;
     }
     this.frozen = true;
     try {
       return this.lockstep.run(this.quantum());
     } finally {
       this.frozen = false;
+    }
+  }
+
+  /**
+   * icount: tiers look for interrupts at different places, so nothing may change there what is pending. Timers
+   * don't: a quantum ends exactly when one is due. Devices do: so their accesses don't happen inside a quantum.
+   * The instruction is left as if it had raised a fault (`deliver` takes that back), and executed alone.
+   */
+  private defers(): boolean {
+    if (!this.defersAccesses || this.performing) return false;
+    this.deferred = true;
+    return true;
+  }
+
+  private deliver(): void {
+    if (!this.deferred) return this.isa.deliver(this.env);
+    this.words[(this.env + ENV.fault) >>> 2] = 0;
+    this.words[(this.env + ENV.hostExit) >>> 2] = EXIT.unwind;
+    this.engine.uncountInstruction();
+  }
+
+  private performDeferred(): number {
+    this.deferred = false;
+    this.performing = true;
+    try {
+      this.engine.setBudget(1);
+      return this.engine.run();
+    } finally {
+      this.performing = false;
     }
   }
 
@@ -284,6 +357,7 @@ export class RiscvVcpu {
     }
     this.engine.safePoint();
     this.serveFences();
+    this.notifyWaiters();
     return Atomics.exchange(words, (env + CONTROL.kick) >>> 2, 0) !== 0;
   }
 
@@ -297,19 +371,27 @@ export class RiscvVcpu {
   private wait(): VcpuExit | undefined {
     const { words, env } = this;
     const wake = (env + ENV.wake) >>> 2;
+    this.waiting = true;
     for (;;) {
       const seen = Atomics.load(words, wake);
       Atomics.store(words, (env + ENV.exitRequest) >>> 2, 0);
       if (this.attend()) return 'kicked';
       this.updateTicks();
-      if (this.isa.wakeup(env) !== 0) return undefined;
+      if (this.isa.wakeup(env) !== 0) {
+        this.waiting = false;
+        return undefined;
+      }
       if (this.options.icount) {
         this.skipToTimer();
         continue;
       }
       const dueNs = this.nextDueNs();
       const delayMs = dueNs === Infinity ? Infinity : Math.max(0, (dueNs - this.clock.nowNs()) / 1e6);
-      if (delayMs > 0) Atomics.wait(words, wake, seen, delayMs);
+      if (delayMs === 0) continue;
+      // Nobody has to wait for a sleeping vCPU: it looks at everything before it goes on.
+      this.stopRunning();
+      Atomics.wait(words, wake, seen, delayMs);
+      this.startRunning();
     }
   }
 
@@ -323,7 +405,12 @@ export class RiscvVcpu {
     }
     this.idleNs += Math.max(0, dueNs - this.clock.nowNs());
     this.updateTicks();
-    this.host.serviceTimers();
+    this.serveDueTimers();
+  }
+
+  /** icount: devices' timers run between two instructions, at their time. */
+  private serveDueTimers(): void {
+    if (this.clock.nextDeadlineNs() <= this.clock.nowNs()) this.host.serviceTimers();
   }
 
   /** icount: guest time that passed without instructions. */
@@ -358,6 +445,13 @@ export class RiscvVcpu {
     this.words[at + 1] = (ticks / 4294967296) | 0;
   }
 
+  /** The guest wrote a comparator. */
+  private timerChanged(): void {
+    this.armTimer();
+    // The quantum may be too long now. The writing instruction leaves translated code anyway.
+    if (this.options.icount) Atomics.store(this.words, (this.env + ENV.exitRequest) >>> 2, 1);
+  }
+
   /** Tells the timer thread when this hart's next comparator is due. */
   private armTimer(): void {
     const machine = this.big[(this.env + FIELD.mtimecmp) >>> 3] as bigint;
@@ -374,7 +468,8 @@ export class RiscvVcpu {
     const at = (this.env + CONTROL.timerDueNs) >>> 3;
     const before = this.doubles[at] as number;
     this.doubles[at] = dueNs;
-    if (dueNs < before || before === 0) this.wakeTimerThread();
+    // The thread sleeps until the earliest comparator that has not passed; one that has doesn't wake it.
+    if (dueNs !== Infinity && (dueNs < before || before <= this.clock.nowNs())) this.wakeTimerThread();
     if (due <= now) Atomics.store(this.words, (this.env + ENV.exitRequest) >>> 2, 1);
   }
 
@@ -405,6 +500,7 @@ export class RiscvVcpu {
   }
 
   private performRead(gpa: number, width: number): number {
+    if (this.defers()) return 1;
     if (this.options.icount) this.updateTicks();
     const low = this.host.mmioRead(gpa, width);
     const at = (this.env + ENV.mmioValue) >>> 2;
@@ -422,6 +518,7 @@ export class RiscvVcpu {
   }
 
   private performWrite(gpa: number, width: number, low: number, high: number): number {
+    if (this.defers()) return 1;
     if (this.options.icount) this.updateTicks();
     this.host.mmioWrite(gpa, width, low >>> 0, high >>> 0);
     return this.host.fault ? 1 : 0;
@@ -429,28 +526,40 @@ export class RiscvVcpu {
 
   // --- fences between harts
 
-  remoteFence(mask: number, ..._range: number[]): void {
+  remoteFence(mask: number, kind: number, ..._range: number[]): void {
     const { words } = this;
     const { layout, signals } = this.options;
     const wanted: { env: number; sequence: number }[] = [];
     for (let hart = 0; hart < this.options.engine.vcpus; hart++) {
       if ((mask & (1 << hart)) === 0) continue;
       const env = layout.vcpus + hart * ENV.size;
+      if (kind === FENCE_CODE) Atomics.store(words, (env + CONTROL.fenceCode) >>> 2, 1);
       const sequence = (Atomics.add(words, (env + CONTROL.fenceWanted) >>> 2, 1) + 1) | 0;
-      if (hart === this.index) continue;
+      // A hart that stands still does it before it runs again.
+      if (hart === this.index || Atomics.load(words, (env + CONTROL.running) >>> 2) === 0) continue;
       signals.nudge(hart);
       wanted.push({ env, sequence });
     }
     this.serveFences();
-    for (const { env, sequence } of wanted) {
-      const done = (env + CONTROL.fenceDone) >>> 2;
+    for (const { env, sequence } of wanted) this.awaitOther(env, CONTROL.fenceDone, sequence);
+  }
+
+  /** Waits until a counter of another vCPU has come to `goal`, or that vCPU stands still. Serves what others wait for. */
+  private awaitOther(env: number, counter: number, goal: number): void {
+    const { words, waiters } = this;
+    const at = (env + counter) >>> 2;
+    Atomics.add(words, waiters, 1);
+    try {
       for (;;) {
-        const seen = Atomics.load(words, done);
-        // A hart outside `run` does it before it runs again.
-        if (((seen - sequence) | 0) >= 0 || Atomics.load(words, (env + CONTROL.running) >>> 2) === 0) break;
-        this.serveFences();
-        Atomics.wait(words, done, seen, 1);
+        const seen = Atomics.load(words, at);
+        if (((seen - goal) | 0) >= 0 || Atomics.load(words, (env + CONTROL.running) >>> 2) === 0) return;
+        this.engine.readCodeLog();
+        this.notifyWaiters();
+        if (counter === CONTROL.fenceDone) this.serveFences();
+        Atomics.wait(words, at, seen, 1);
       }
+    } finally {
+      Atomics.sub(words, waiters, 1);
     }
   }
 
@@ -460,13 +569,28 @@ export class RiscvVcpu {
     const wanted = Atomics.load(words, (env + CONTROL.fenceWanted) >>> 2);
     const done = (env + CONTROL.fenceDone) >>> 2;
     if (Atomics.load(words, done) === wanted) return;
-    this.engine.readCodeLog();
+    if (Atomics.exchange(words, (env + CONTROL.fenceCode) >>> 2, 0) !== 0) this.fenceI();
     this.engine.flushTlb();
     Atomics.store(words, done, wanted);
-    Atomics.notify(words, done);
+    this.notifyWaiters();
   }
 
+  /**
+   * Stores of others to pages that this hart has translated since they looked at the code log last may have gone
+   * unnoticed: they are asked to look (what they had write entries for, they report), then this hart does.
+   */
   private fenceI(): void {
+    const { words } = this;
+    const { layout, signals, engine } = this.options;
+    const goal = this.engine.translatedUpTo();
+    for (let hart = 0; hart < engine.vcpus; hart++) {
+      const env = layout.vcpus + hart * ENV.size;
+      const tail = Atomics.load(words, (env + CONTROL.codeLogTail) >>> 2);
+      if (hart === this.index || ((tail - goal) | 0) >= 0) continue;
+      if (Atomics.load(words, (env + CONTROL.running) >>> 2) === 0) continue;
+      signals.nudge(hart);
+      this.awaitOther(env, CONTROL.codeLogTail, goal);
+    }
     this.engine.readCodeLog();
   }
 }

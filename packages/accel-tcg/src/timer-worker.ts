@@ -19,6 +19,8 @@ const doubles = new Float64Array(memory.buffer);
 const clock = createSharedClock(clockHandle);
 const wake = (layout.words >>> 2) + VM_WORD.timerWake;
 const stop = (layout.words >>> 2) + VM_WORD.timerStop;
+/** Clocks of two threads differ by some 50 ns; a vCPU that is told of a deadline must see it passed. */
+const MARGIN_NS = 1000;
 /** Deadlines already announced, so that a vCPU that is slow to look is not nudged over and over. */
 const announced = new Float64Array(vcpus).fill(Infinity);
 
@@ -28,7 +30,8 @@ while (Atomics.load(words, stop) === 0) {
   let next = Infinity;
   for (let i = 0; i < vcpus; i++) {
     const env = layout.vcpus + i * ENV.size;
-    const due = doubles[(env + CONTROL.timerDueNs) >>> 3] as number;
+    const dueNs = doubles[(env + CONTROL.timerDueNs) >>> 3] as number;
+    const due = dueNs + MARGIN_NS;
     if (due === announced[i]) continue;
     if (due <= now) {
       announced[i] = due;

@@ -34,6 +34,8 @@ export const VM_WORD = {
   timerStop: 1,
   /** 1 once the compile worker listens. */
   compilerReady: 2,
+  /** vCPUs that wait for others to read the code log or to serve a fence: who does wakes them. */
+  waiters: 3,
 } as const;
 
 /**
@@ -48,8 +50,8 @@ const ARENA_LEAST = 16 << 20;
 /** Bytes of one vCPU's journal. */
 export const JOURNAL_BYTES = 1 << 20;
 
-/** Entries of the code log; a reader that is further behind drops everything. */
-export const CODE_LOG_ENTRIES = 4096;
+/** Entries of the code log; a reader that is half of it behind drops everything. */
+export const CODE_LOG_ENTRIES = 16384;
 
 const WASM_PAGE = 65536;
 const MAX_WASM_PAGES = 65536;

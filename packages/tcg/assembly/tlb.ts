@@ -124,14 +124,21 @@ export function flush_fetch(env: i32): void {
   store<u32>(env, load<u32>(env, ENV_FETCH_GENERATION) + 1, ENV_FETCH_GENERATION);
 }
 
-/** From now on stores to the physical page take the slow path: it holds translated code or is being watched. */
-export function drop_write_entries(env: i32, pa: u64): void {
+/**
+ * From now on stores to the physical page take the slow path: it holds translated code or is being watched.
+ * Not 0 when stores may have gone straight to the page until now.
+ */
+export function drop_write_entries(env: i32, pa: u64): i32 {
   const used = load<u32>(env, ENV_TLB_USED);
+  let dropped = 0;
   for (let i = 0; i < TLB_MODES; i++) {
     if ((used & (1 << i)) == 0) continue;
     const table = env + ENV_TLB + i * TABLE_BYTES;
     for (let entry = table; entry < table + TABLE_BYTES; entry += TLB_SIZE) {
-      if (load<u64>(entry, TLB_PA) == pa) store<u64>(entry, NONE, TLB_WRITE);
+      if (load<u64>(entry, TLB_PA) != pa || load<u64>(entry, TLB_WRITE) == NONE) continue;
+      store<u64>(entry, NONE, TLB_WRITE);
+      dropped = 1;
     }
   }
+  return dropped;
 }
