@@ -7,7 +7,7 @@ import type { Place } from '../lower/place.ts';
 import { FunctionWriter } from '../wasm/function-writer.ts';
 import type { ModuleWriter } from '../wasm/module-writer.ts';
 import { W, type WasmType } from '../wasm/opcodes.ts';
-import { forEachMember, type RegisterFlow } from './register-flow.ts';
+import { forEachMember, leavesByItself, type RegisterFlow } from './register-flow.ts';
 
 /** Guest registers in wasm locals. Local 0 is the vCPU block. */
 export class RegionPlace implements Place {
@@ -157,6 +157,12 @@ export class RegionPlace implements Place {
   }
   /** Writes everything back and returns `code`; env.pc must be set. */
   leaveCommon(f: FunctionWriter, code: number): void {
+    if (leavesByItself(this.modified)) {
+      this.writeBack(f, this.modified);
+      f.i32(code);
+      f.return();
+      return;
+    }
     this.commonExitUsed = true;
     f.i32(code);
     f.set(this.exitCode);

@@ -87,7 +87,7 @@ const EVENT = {
   put: 1,
   /** Inside an `if`: the old value may survive. */
   putMaybe: 2,
-  /** May leave by the common exit. */
+  /** May fault, or be asked to leave. */
   exit: 3,
   /** A helper that uses registers in memory. */
   sync: 4,
@@ -102,8 +102,8 @@ interface BlockFacts {
   readonly events: number[];
   readonly leaves: Exits[];
   readonly exits: Exits;
-  /** Modified registers at each `sync`, `leave` in order. */
-  readonly snapshots: Uint32Array[];
+  /** Modified registers at each `exit`, `sync`, `leave` in order, and at the end; undefined: the common exit's set. */
+  readonly snapshots: (Uint32Array | undefined)[];
 }
 
 /** Result of the analysis: bit sets of register numbers, as words. */
@@ -181,6 +181,19 @@ const addOne = (set: Uint32Array, n: number): void => {
   set[n >>> 5]! |= 1 << (n & 31);
 };
 
+/**
+ * Whether a rare exit at a point where these registers are modified writes them back itself. The common exit costs
+ * no code there, but keeps alive whatever is modified anywhere.
+ */
+export function leavesByItself(modified: Uint32Array): boolean {
+  let left = OWN_EXIT_REGISTERS;
+  for (let w = 0; w < modified.length; w++) {
+    for (let bits = modified[w]!; bits !== 0; bits &= bits - 1) if (--left < 0) return false;
+  }
+  return true;
+}
+const OWN_EXIT_REGISTERS = 3;
+
 /** Calls `visit` with each member. */
 export function forEachMember(set: Uint32Array, visit: (n: number) => void): void {
   for (let w = 0; w < set.length; w++) {
@@ -190,7 +203,7 @@ export function forEachMember(set: Uint32Array, visit: (n: number) => void): voi
 
 /**
  * Finds out which registers must be loaded and written back where.
- * `checked`: blocks that may leave by the common exit at their start.
+ * `checked`: blocks that may leave at their start.
  */
 export function analyseRegisters(
   blocks: readonly Block[],
@@ -238,7 +251,11 @@ function propagateModified(
           addOne(now, event >>> KIND_BITS);
           break;
         case EVENT.exit:
-          addAll(common, now);
+          if (leavesByItself(now)) snapshots.push(now.slice());
+          else {
+            addAll(common, now);
+            snapshots.push(undefined);
+          }
           break;
         case EVENT.sync:
           snapshots.push(now.slice());
@@ -275,7 +292,7 @@ function propagateLive(
       const { events, leaves, exits, snapshots } = facts[block]!;
       let snapshot = snapshots.length - 1;
       now.fill(0);
-      leaveBy(exits, snapshots[snapshot--]!);
+      leaveBy(exits, snapshots[snapshot--] as Uint32Array);
       for (let i = events.length - 1; i >= 0; i--) {
         const event = events[i]!;
         const n = event >>> KIND_BITS;
@@ -287,16 +304,16 @@ function propagateLive(
             now[n >>> 5]! &= ~(1 << (n & 31));
             break;
           case EVENT.exit:
-            addAll(now, common);
+            addAll(now, snapshots[snapshot--] ?? common);
             break;
           case EVENT.sync:
-            now.set(snapshots[snapshot--]!);
+            now.set(snapshots[snapshot--] as Uint32Array);
             break;
           case EVENT.syncMaybe:
-            addAll(now, snapshots[snapshot--]!);
+            addAll(now, snapshots[snapshot--] as Uint32Array);
             break;
           case EVENT.leave:
-            leaveBy(leaves[n]!, snapshots[snapshot--]!);
+            leaveBy(leaves[n]!, snapshots[snapshot--] as Uint32Array);
             break;
         }
       }
