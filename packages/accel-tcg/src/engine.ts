@@ -56,6 +56,8 @@ const PATIENCE = 32;
 
 const FLAG_CODE = 1;
 const FLAG_STALE = 2;
+/** First part of an arena: where the softmmu keeps record arrays' addresses (2048 pairs of words). */
+const RECORD_CACHE_BYTES = 2048 * 8;
 /** Table entries to begin with; it grows. Index 0 stays empty. */
 const TABLE_ENTRIES = 1024;
 
@@ -67,6 +69,8 @@ interface SoftmmuExports {
   drop_write_entries(env: number, pa: bigint): number;
   journal_start(at: number, entries: number): void;
   journal_position(): number;
+  keep_records(at: number): void;
+  forget_records(): void;
 }
 
 /**
@@ -112,14 +116,19 @@ export class Engine {
     Atomics.store(this.words, (env + CONTROL.codeLogTail) >>> 2, this.codeLogTail);
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_ENTRIES });
     this.predecoder = createPredecoder(guest.frontEnd, memory);
-    this.cache = new CodeCache(memory, options.arena, guest.frontEnd, {
+    const { start, bytes } = options.arena;
+    const arena = { start: start + RECORD_CACHE_BYTES, bytes: bytes - RECORD_CACHE_BYTES };
+    this.cache = new CodeCache(memory, arena, guest.frontEnd, {
       hostAddress: (page) => hostOfPage(options.regions, page),
       watch: (page, address) => this.watch(page, address),
       forgot: (_page, address) => {
         if (options.vcpus === 1) this.unwatch(address);
       },
       release: (region) => this.release(region),
-      flushFetch: () => this.softmmu.flush_fetch(env),
+      flushFetch: () => {
+        this.softmmu.forget_records();
+        this.softmmu.flush_fetch(env);
+      },
     });
 
     const hostFunctions = {
@@ -139,6 +148,8 @@ export class Engine {
     }).exports;
     this.softmmu = softmmu as unknown as SoftmmuExports;
     this.softmmu.configure(options.regionTable, options.regions.length, options.flags, options.flagsBase);
+    // Where a page's records don't depend on the mode, the softmmu finds them by itself.
+    if (this.decodeMode(-1) === 0) this.softmmu.keep_records(start);
     this.regionImports = {
       ...(modules as WebAssembly.Imports),
       softmmu: softmmu as WebAssembly.ModuleImports,

@@ -255,6 +255,31 @@ export function cas(env: i32, va: u64, expected: u64, replacement: u64, desc: i3
   return extend(old, width, desc);
 }
 
+// Where record arrays of pages were found last, so that a flushed instruction TLB fills again without the host:
+// pairs of u32 page + 1 and i32 address, by the page's low bits; 0: not kept.
+let recordCache: i32 = 0;
+export const RECORD_CACHE_ENTRIES: i32 = 2048;
+
+/** Keeps record arrays' addresses at `at`, zeroed; 0: asks the host each time (decoding depends on the mode). */
+export function keep_records(at: i32): void {
+  recordCache = at;
+}
+
+/** All record arrays have gone. */
+export function forget_records(): void {
+  if (recordCache != 0) memory.fill(recordCache, 0, RECORD_CACHE_ENTRIES << 3);
+}
+
+function recordsOf(env: i32, page: i32, mode: i32): i32 {
+  if (recordCache == 0) return host_records(env, page, mode);
+  const slot = recordCache + ((page & (RECORD_CACHE_ENTRIES - 1)) << 3);
+  if (load<i32>(slot) == page + 1) return load<i32>(slot, 4);
+  const records = host_records(env, page, mode);
+  store<i32>(slot, page + 1);
+  store<i32>(slot, records, 4);
+  return records;
+}
+
 /** Fills the instruction TLB for ENV.pc and ENV.mode. 0: raised. */
 export function fetch(env: i32): i32 {
   const pc = load<u64>(env, ENV_PC);
@@ -267,7 +292,7 @@ export function fetch(env: i32): i32 {
     return 0;
   }
   const page = <i32>(pa >> 12);
-  const records = host_records(env, page, mode);
+  const records = recordsOf(env, page, mode);
   fillFetch(env, pc, mode, records, page);
   return 1;
 }
@@ -283,7 +308,7 @@ export function fetch_check(env: i32, va: u64, page: i32): i32 {
   }
   const pa = load<u64>(env, ENV_WALK_PA);
   if (<i32>(pa >> 12) != page || load<u32>(env, ENV_WALK_SIZE_LOG2) < 12) return 0;
-  fillFetch(env, va, mode, host_records(env, page, mode), page);
+  fillFetch(env, va, mode, recordsOf(env, page, mode), page);
   return 1;
 }
 
