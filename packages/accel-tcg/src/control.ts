@@ -14,6 +14,8 @@ export const CONTROL = {
   timerDueNs: 0x110,
   /** Interrupt bits that others set once in the software-writable register (RISC-V SSIP). */
   softSet: 0x118,
+  /** Regions installed so far. */
+  regions: 0x130,
   /** How far this vCPU has read the code log, and told in it what it has overwritten itself. */
   codeLogTail: 0x11c,
   /** u64 in ticks: comparator written by other threads (ACLINT mtimecmp), and a count of its changes. */

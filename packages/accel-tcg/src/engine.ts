@@ -32,6 +32,8 @@ export interface EngineHost {
   /** Reads a device; stores the value at ENV.mmioValue. 0, or 1 when nothing answers. */
   mmioRead(gpa: number, width: number): number;
   mmioWrite(gpa: number, width: number, low: number, high: number): number;
+  /** A region was installed: the timer thread has to make it leave now and then while it is young. */
+  installed(): void;
 }
 
 export interface EngineOptions {
@@ -85,6 +87,7 @@ export class Engine {
   peer: Engine | undefined;
   private readonly options: EngineOptions;
   private readonly guest: GuestLink;
+  private readonly host: EngineHost;
   private readonly softmmu: SoftmmuExports;
   private readonly predecoder: Predecoder;
   private readonly runInterpreter: (env: number) => number;
@@ -107,6 +110,7 @@ export class Engine {
     const { memory, env } = options;
     this.options = options;
     this.guest = guest;
+    this.host = host;
     this.env = env;
     this.words = new Int32Array(memory.buffer);
     this.bigWords = new BigUint64Array(memory.buffer);
@@ -403,6 +407,8 @@ export class Engine {
     else variants.push(region);
     this.cache.install(region);
     this.activate(region);
+    Atomics.add(this.words, (this.env + CONTROL.regions) >>> 2, 1);
+    this.host.installed();
   }
 
   /** The region at a record that fits an address and mode, active or not. */

@@ -62,7 +62,7 @@ export class RegionTranslator {
     };
     const region = formRegion(this.frontEnd, source, pc, mode);
     if (region === undefined) return undefined;
-    optimize(region, { everyBlock: this.counting });
+    optimize(region, { everyBlock: this.counting, groups: true });
     const bytes = emitRegion(region, this.frontEnd, { counting: this.counting, ...this.place });
     const entryPage = pages.get(pc >> 12n) as number;
     const read = [entryPage, ...[...region.pages.values()].filter((page) => page !== entryPage)];

@@ -5,7 +5,7 @@ import { ENV, EXIT } from '@polyvisor/tcg';
 import { CONTROL } from './control.ts';
 import { Engine, type EngineHost, type EngineOptions, type Functions } from './engine.ts';
 import { Lockstep } from './lockstep.ts';
-import { loadState, saveState } from './riscv-state.ts';
+import type { HartBlock } from './riscv-state.ts';
 import type { Signals } from './signals.ts';
 import { JOURNAL_BYTES, VM_WORD, type VmLayout } from './vm-layout.ts';
 
@@ -50,6 +50,8 @@ const NEVER = 0xffff_ffff_ffff_ffffn;
 const FENCE_CODE = 0;
 const PRIVILEGE_MACHINE = 3;
 
+type StateCodec = typeof import('./riscv-state.ts');
+
 interface IsaExports {
   deliver(env: number): void;
   configure(regions: number, count: number, flags: number, base: number): void;
@@ -57,6 +59,7 @@ interface IsaExports {
   update_mode(env: number): void;
   poll(env: number): void;
   wakeup(env: number): number;
+  illegal_state(env: number): number;
 }
 
 const FIELD = {
@@ -86,6 +89,7 @@ export class RiscvVcpu {
   private readonly lockstep: Lockstep | undefined;
   /** During a lockstep step time stands still: both tiers must see the same. */
   private frozen = false;
+  private stateCodec: StateCodec | undefined;
   /** Inside WFI; `run` goes on waiting. */
   private waiting = false;
   /** icount: accesses to devices are made by a step of one instruction, after which interrupts are looked for. */
@@ -133,6 +137,7 @@ export class RiscvVcpu {
     const outside: EngineHost = {
       mmioRead: (gpa, width) => this.mmioRead(gpa, width),
       mmioWrite: (gpa, width, low, high) => this.mmioWrite(gpa, width, low, high),
+      installed: () => this.wakeTimerThread(),
     };
     const arenasEach = options.lockstep ? 2 : 1;
     const makeEngine = (arena: number, from: Omit<EngineOptions, 'env' | 'arena'>): Engine => {
@@ -234,13 +239,56 @@ export class RiscvVcpu {
     else new Uint8Array(this.words.buffer)[at] = Number(value);
   }
 
-  save(): StateSection {
-    return saveState(this.words.buffer as SharedArrayBuffer, this.env);
+  /** Loads what {@link save} and {@link load} need. */
+  async prepareState(): Promise<void> {
+    this.stateCodec ??= await import('./riscv-state.ts');
   }
 
+  private codec(): StateCodec {
+    if (this.stateCodec === undefined) throw new PolyvisorError('internal', { what: 'prepareState was not awaited' });
+    return this.stateCodec;
+  }
+
+  private block(): HartBlock {
+    return {
+      buffer: this.words.buffer,
+      env: this.env,
+      index: this.index,
+      instructionCount: () => this.engine.instructionCount(),
+      illegalState: () => this.isa.illegal_state(this.env),
+    };
+  }
+
+  /** Whole architectural state. Only between two runs, after {@link prepareState}. */
+  save(): StateSection {
+    const firmwareCalls = ((this.words[(this.env + FIELD.features) >>> 2] as number) & FEATURE.sbi) !== 0;
+    const softInterrupts = Atomics.load(this.words, (this.env + CONTROL.softSet) >>> 2);
+    return this.codec().saveState(this.block(), { firmwareCalls, waiting: this.waiting }, softInterrupts);
+  }
+
+  /**
+   * Takes over a saved state; memory must have its contents already, and the machine's clock its time.
+   * @throws PolyvisorError `corrupt` or `unsupported`; the vCPU is then as after a reset.
+   */
   load(section: StateSection): void {
-    loadState(this.words.buffer as SharedArrayBuffer, this.env, section);
-    this.isa.refresh(this.env);
+    const codec = this.codec();
+    // Memory was exchanged, too: nothing translated from it holds.
+    this.reset();
+    try {
+      const state = codec.loadState(this.block(), section);
+      if (state.firmwareCalls && this.host.environmentCall === undefined) {
+        throw new PolyvisorError('corrupt', { what: 'saved vCPU has built-in firmware, this machine has none' });
+      }
+      const features = this.baseFeatures() | (state.firmwareCalls ? FEATURE.sbi : 0);
+      this.setField(FIELD.features, 4, BigInt(features));
+      this.isa.refresh(this.env);
+      codec.restoreReservation(this.block(), state);
+      this.waiting = state.waiting;
+      if (this.options.icount) this.idleNs = this.clock.nowNs() - this.engine.instructionCount() * NS_PER_INSTRUCTION;
+    } catch (error) {
+      this.reset();
+      throw error;
+    }
     this.armTimer();
   }
 

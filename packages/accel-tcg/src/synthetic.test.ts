@@ -123,7 +123,7 @@ class Machine {
             : {}),
         },
         link,
-        { mmioRead: () => 1, mmioWrite: () => 1 },
+        { mmioRead: () => 1, mmioWrite: () => 1, installed: () => {} },
       );
     this.engine = make(0, tier !== 'interpreter');
     if (both) {
