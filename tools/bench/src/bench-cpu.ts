@@ -10,7 +10,7 @@ import { describeHost, hasProgram, imageFiles, skipLoudly } from './peers.ts';
 import { geometricMean, median } from './statistics.ts';
 
 const USAGE = `Usage: npm run bench:cpu -- [--only NAME,...] [--where bare|linux|both] [--rounds N]
-         [--warm-ms N] [--timed-ms N] [--accel SPEC] [--format text|json]
+         [--warm-ms N] [--timed-ms N] [--accel SPEC] [--command PATH] [--format text|json]
 Kernels: ${Object.keys(KERNELS).join(' ')}`;
 const BOOT_ALLOWANCE_MS = 60_000;
 const CLOCKS = ['medianNs', 'bestNs', 'cpuNs'] as const;
@@ -39,6 +39,7 @@ async function main(): Promise<number> {
       'warm-ms': { type: 'string', default: '2000' },
       'timed-ms': { type: 'string', default: '1000' },
       accel: { type: 'string' },
+      command: { type: 'string' },
       format: { type: 'string', default: 'text' },
       help: { type: 'boolean', default: false },
     },
@@ -69,14 +70,17 @@ async function main(): Promise<number> {
 
   const programs = await buildPrograms(timing);
   const perKernelMs = 4 * (3 * timing.warmMs + timing.timedMs);
-  const polyvisorArguments = values.accel === undefined ? [] : ['--accel', values.accel];
+  const how = {
+    command: values.command,
+    polyvisorArguments: values.accel === undefined ? [] : ['--accel', values.accel],
+  };
   const failures: string[] = [];
   const results: Record<string, Row[]> = {};
   for (const place of places) {
     const guests: readonly GuestSpec[] =
       place === 'bare'
-        ? kernels.map((name) => ({ kernel: programs.bare(name), memoryMib: 128, polyvisorArguments }))
-        : [linuxGuest(programs.initramfs, kernels, polyvisorArguments)];
+        ? kernels.map((name) => ({ kernel: programs.bare(name), memoryMib: 128, ...how }))
+        : [{ ...linuxGuest(programs.initramfs, kernels), ...how }];
     const timeoutMs = BOOT_ALLOWANCE_MS + perKernelMs * (place === 'bare' ? 1 : kernels.length);
     const all: Record<Emulator, KernelRun[]> = { polyvisor: [], qemu: [] };
     for (let round = 0; round < rounds; round++)
@@ -101,14 +105,10 @@ async function main(): Promise<number> {
   return failures.length === 0 ? 0 : 1;
 }
 
-function linuxGuest(
-  initrd: string,
-  kernels: readonly string[],
-  polyvisorArguments: readonly string[],
-): GuestSpec {
+function linuxGuest(initrd: string, kernels: readonly string[]): GuestSpec {
   const { kernel, fwJump } = imageFiles();
   const append = `console=ttyS0 quiet bench=${kernels.join(',')}`;
-  return { kernel, firmware: fwJump, initrd, append, memoryMib: 256, polyvisorArguments };
+  return { kernel, firmware: fwJump, initrd, append, memoryMib: 256 };
 }
 
 function progress(where: string, emulator: Emulator, run: KernelRun): void {

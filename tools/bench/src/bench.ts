@@ -14,7 +14,7 @@ import {
 import { describeHost, hasProgram, imageFiles, skipLoudly } from './peers.ts';
 import { median } from './statistics.ts';
 
-const USAGE = 'Usage: npm run bench -- [--rounds N] [--accel SPEC] [--format text|json]';
+const USAGE = 'Usage: npm run bench -- [--rounds N] [--accel SPEC] [--command PATH] [--format text|json]';
 const GUEST_MEMORY_MIB = 256;
 const MIB = 2 ** 20;
 
@@ -38,6 +38,7 @@ async function main(): Promise<number> {
     options: {
       rounds: { type: 'string', default: '5' },
       accel: { type: 'string' },
+      command: { type: 'string' },
       format: { type: 'string', default: 'text' },
       help: { type: 'boolean', default: false },
     },
@@ -63,9 +64,15 @@ async function main(): Promise<number> {
     initrd: files.initrd,
     append: 'console=ttyS0 quiet',
     memoryMib: GUEST_MEMORY_MIB,
+    command: values.command,
     polyvisorArguments,
   };
-  const bare: GuestSpec = { kernel: writeBareProgram(), memoryMib: GUEST_MEMORY_MIB, polyvisorArguments };
+  const bare: GuestSpec = {
+    kernel: writeBareProgram(),
+    memoryMib: GUEST_MEMORY_MIB,
+    command: values.command,
+    polyvisorArguments,
+  };
 
   const boots: Record<Emulator, BootRun[]> = { polyvisor: [], qemu: [] };
   const starts: Record<Emulator, number[]> = { polyvisor: [], qemu: [] };

@@ -15,13 +15,15 @@ export interface GuestSpec {
   readonly initrd?: string;
   readonly append?: string;
   readonly memoryMib: number;
+  /** Another built command than this checkout's. */
+  readonly command?: string | undefined;
   /** More arguments for `polyvisor run`. */
   readonly polyvisorArguments?: readonly string[];
 }
 
 const COMMANDS: Readonly<Record<Emulator, (guest: GuestSpec) => readonly string[]>> = {
-  polyvisor: ({ kernel, firmware, initrd, append, memoryMib, polyvisorArguments }) => [
-    `${ROOT}/node_modules/.bin/polyvisor`,
+  polyvisor: ({ kernel, firmware, initrd, append, memoryMib, command, polyvisorArguments }) => [
+    command ?? `${ROOT}/node_modules/.bin/polyvisor`,
     'run',
     ...['--kernel', kernel, '--firmware', firmware ?? 'none', '--memory', `${memoryMib}M`],
     ...(initrd === undefined ? [] : ['--initrd', initrd]),
