@@ -349,13 +349,14 @@ export class Engine {
     if (compiler === undefined || page === undefined) return;
     const variant = this.findVariant(record, this.pc(), this.mode());
     if (variant !== undefined) return this.activate(variant);
-    compiler.request({ pc: this.pc(), mode: this.mode(), pages: this.visiblePages() });
+    compiler.request({ pc: this.pc(), mode: this.mode(), ...this.visiblePages() });
     this.installReady();
   }
 
   /** Virtual pages around pc whose mapping the fetch TLB knows: what a region may be made of. */
-  private visiblePages(): Map<bigint, number> {
+  private visiblePages(): { pages: Map<bigint, number>; records: Map<bigint, number> } {
     const pages = new Map<bigint, number>();
+    const records = new Map<bigint, number>();
     const here = this.pc() >> 12n;
     const mode = BigInt(this.mode());
     for (let delta = -2n; delta <= 2n; delta++) {
@@ -363,9 +364,10 @@ export class Engine {
       const entry = this.env + ENV.fetch + (Number(page) & (FETCH_ENTRIES - 1)) * FETCH.size;
       if (this.bigWords[(entry + FETCH.tag) >>> 3] === ((page << 12n) | mode)) {
         pages.set(page, this.words[(entry + FETCH.page) >>> 2] as number);
+        records.set(page, (this.words[(entry + FETCH.records) >>> 2] as number) >>> 0);
       }
     }
-    return pages;
+    return { pages, records };
   }
 
   private install(compiled: CompiledRegion): void {

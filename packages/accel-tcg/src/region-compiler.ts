@@ -6,6 +6,8 @@ export interface RegionRequest {
   readonly mode: number;
   /** Virtual page number -> physical page number, as far as known; the pc's own page is among them. */
   readonly pages: ReadonlyMap<bigint, number>;
+  /** Virtual page number -> address of its record array: what was never decoded is left out of the region. */
+  readonly records: ReadonlyMap<bigint, number>;
 }
 
 /** Guest bytes that a region was made from. */

@@ -1,4 +1,4 @@
-import { emitRegion, formRegion, optimize, PAGE_SIZE, type CodeSource, type FrontEnd } from '@polyvisor/tcg';
+import { emitRegion, formRegion, optimize, PAGE_SIZE, recordShift, type CodeSource, type FrontEnd } from '@polyvisor/tcg';
 import { hostOfPage, type PhysicalRegion } from './physical-memory.ts';
 import type { CompiledRegion, RegionRequest } from './region-compiler.ts';
 
@@ -19,6 +19,7 @@ export interface TranslatorOptions {
 export class RegionTranslator {
   private readonly frontEnd: FrontEnd;
   private readonly bytes: Uint8Array;
+  private readonly words: Int32Array;
   private readonly regions: readonly PhysicalRegion[];
   private readonly counting: boolean;
   private readonly place: { readonly env?: number };
@@ -32,6 +33,7 @@ export class RegionTranslator {
   ) {
     this.frontEnd = frontEnd;
     this.bytes = new Uint8Array(memory.buffer);
+    this.words = new Int32Array(memory.buffer);
     this.regions = regions;
     this.counting = options.counting;
     this.place = options.env === undefined ? {} : { env: options.env };
@@ -39,7 +41,7 @@ export class RegionTranslator {
 
   /** The region at the place, or undefined when none can be made of it. */
   translate(request: RegionRequest): CompiledRegion | undefined {
-    const { pc, mode, pages } = request;
+    const { pc, mode, pages, records } = request;
     const key = `${pc}:${mode}:${pages.get(pc >> 12n)}`;
     const known = this.kept.get(key);
     if (known !== undefined && this.unchanged(known)) return known;
@@ -59,6 +61,7 @@ export class RegionTranslator {
         }
         return { physical, bytes: copy };
       },
+      executed: (at) => this.decoded(records.get(at >> 12n), Number(at & 0xfffn)),
     };
     const region = formRegion(this.frontEnd, source, pc, mode);
     if (region === undefined) return undefined;
@@ -77,6 +80,12 @@ export class RegionTranslator {
     if (this.kept.size >= KEPT) this.kept.clear();
     this.kept.set(key, compiled);
     return compiled;
+  }
+
+  /** Whether the vCPU has decoded the instruction at an offset of a page with a record array. */
+  private decoded(records: number | undefined, offset: number): boolean {
+    if (records === undefined) return false;
+    return this.words[(records + (offset << recordShift(this.frontEnd.alignmentLog2))) >>> 2] !== 0;
   }
 
   private unchanged(region: CompiledRegion): boolean {

@@ -164,7 +164,9 @@ export class RiscvVcpu {
     for (const field of STATE_FIELDS) {
       for (let i = 0; i < field.count; i++) this.setField(field.offset + i * field.width, field.width, field.reset);
     }
-    for (let i = 0; i < 65; i++) this.big[(this.env + X.offset) / 8 + i] = 0n;
+    // Both register files, and the sink of x0 between them.
+    this.big.fill(0n, (this.env + X.offset) >>> 3, (this.env + F.offset + F.count * F.stride) >>> 3);
+    this.big[(this.env + ENV.pc) >>> 3] = 0n;
     this.setField(FIELD.mhartid, 8, BigInt(this.index));
     this.setField(FIELD.features, 4, BigInt(this.baseFeatures()));
     this.words[(this.env + ENV.fpFlags) >>> 2] = 0;
