@@ -1,4 +1,4 @@
-import { BroadcastChannel, workerData } from 'node:worker_threads';
+import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads';
 import { RISCV } from '@polyvisor/isa-riscv';
 import type { PhysicalRegion } from './physical-memory.ts';
 import { lowerOwnPriority } from './thread-priority.ts';
@@ -18,6 +18,10 @@ export interface CompileWorkerData {
 
 // One compile worker serves all vCPUs of a VM: two of them that warm the same code get the same module.
 const data = workerData as CompileWorkerData;
+/** Failures told to the main thread, at most: one bug must not fill a log. */
+const REPORTS = 5;
+let reported = 0;
+
 lowerOwnPriority();
 const translator = new RegionTranslator(RISCV, data.memory, data.regions, data.options);
 
@@ -30,7 +34,9 @@ for (const name of data.channels) {
       const region = translator.translate(request);
       reply = region === undefined ? {} : { region };
     } catch (error) {
-      reply = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      reply = { error: text };
+      if (reported++ < REPORTS) parentPort?.postMessage(text);
     }
     channel.postMessage(reply);
   };

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { ClockHandle } from '@polyvisor/clock';
-import type { AcceleratedVm, Accelerator, VmConfig } from '@polyvisor/contracts';
+import { PolyvisorError, type AcceleratedVm, type Accelerator, type VmConfig } from '@polyvisor/contracts';
 import { COUNTER_WORDS, type GuestMemoryLayout } from '@polyvisor/guest-memory';
 import { probeHostFmaFused } from '@polyvisor/softfloat';
 import { ENV } from '@polyvisor/tcg';
@@ -100,7 +100,11 @@ export function createTcg(options: TcgOptions = {}): TcgAccelerator {
 async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: TcgOptions): Promise<TcgVm> {
   const guestBytes = config.regions.reduce((sum, region) => sum + region.size, 0);
   const layout = layOutVm(config.vcpus, guestBytes, tier === 'lockstep');
-  const memory = new WebAssembly.Memory({ initial: layout.wasmPages, maximum: layout.wasmPages, shared: true });
+  const memory = new WebAssembly.Memory({
+    initial: layout.wasmPages,
+    maximum: layout.wasmPages,
+    shared: true,
+  });
   const words = new Int32Array(memory.buffer);
   const doubles = new Float64Array(memory.buffer);
 
@@ -133,18 +137,34 @@ async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: 
   };
 
   const workers: Worker[] = [];
-  const start = (url: URL, workerData: CompileWorkerData | TimerWorkerData): void => {
+  const report = (what: string, fatal: boolean, cause: unknown): void =>
+    config.onProblem?.({
+      error: new PolyvisorError('internal', { what, which: String(cause), cause }),
+      fatal,
+    });
+  const start = (url: URL, workerData: CompileWorkerData | TimerWorkerData): Worker => {
     const worker = new Worker(url, { workerData });
     worker.unref();
     workers.push(worker);
+    return worker;
+  };
+  const startCompiler = (workerData: CompileWorkerData): void => {
+    const worker = start(new URL('./compile-worker.ts', import.meta.url), workerData);
+    // Without it the guest goes on, interpreted.
+    worker.on('error', (error) => report('the compile thread died', false, error));
+    worker.on('message', (error: string) => report("can't compile a region", false, error));
+  };
+  const startTimer = (workerData: TimerWorkerData): void => {
+    const worker = start(new URL('./timer-worker.ts', import.meta.url), workerData);
+    worker.on('error', (error) => report('the timer thread died', true, error));
   };
   // The guest's first instructions need neither of them: they don't compete with what does.
   const later = setTimeout(() => {
     if (remote) lowerV8Priority();
     const options = { counting: icount, ...onlyEnv(config.vcpus, layout) };
     const ready = (layout.words >>> 2) + VM_WORD.compilerReady;
-    if (remote) start(new URL('./compile-worker.ts', import.meta.url), { memory, regions, channels, ready, options });
-    if (!icount) start(new URL('./timer-worker.ts', import.meta.url), { memory, layout, vcpus: config.vcpus, clock: config.clock });
+    if (remote) startCompiler({ memory, regions, channels, ready, options });
+    if (!icount) startTimer({ memory, layout, vcpus: config.vcpus, clock: config.clock });
   }, WORKERS_DELAY_MS);
   later.unref();
 
@@ -183,7 +203,10 @@ async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: 
       for (let i = 0; i < config.vcpus; i++) {
         const env = layout.vcpus + i * ENV.size;
         const add = (name: string, value: number): void => void (total[name] = (total[name] ?? 0) + value);
-        add('instructions', Number(big[(env + ENV.icount) >>> 3]) - (words[(env + ENV.budget) >>> 2] as number));
+        add(
+          'instructions',
+          Number(big[(env + ENV.icount) >>> 3]) - (words[(env + ENV.budget) >>> 2] as number),
+        );
         add('tlbMisses', (words[(env + ENV.statTlbMiss) >>> 2] as number) >>> 0);
         add('fetchMisses', (words[(env + ENV.statFetchMiss) >>> 2] as number) >>> 0);
         add('slowAccesses', (words[(env + ENV.statSlowAccess) >>> 2] as number) >>> 0);
@@ -199,4 +222,3 @@ async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: 
     },
   };
 }
-

@@ -50,6 +50,14 @@ export interface MemoryRegion {
 export interface VmConfig {
   readonly vcpus: number;
   readonly regions: readonly MemoryRegion[];
+  /** Told of what goes wrong in the accelerator's own threads. `fatal`: the VM can't go on. Main thread. */
+  readonly onProblem?: (problem: AcceleratorProblem) => void;
+}
+
+/** A background failure of an accelerator. */
+export interface AcceleratorProblem {
+  readonly error: Error;
+  readonly fatal: boolean;
 }
 
 /**

@@ -38,7 +38,10 @@ export class PolyvisorError extends Error {
     const which = parts.which === undefined ? '' : `: ${parts.which}`;
     const limit = parts.limit === undefined ? '' : ` (${parts.limit})`;
     const hint = parts.hint === undefined ? '' : `; ${parts.hint}`;
-    super(`${parts.what}${which}${limit}${hint}`, parts.cause === undefined ? undefined : { cause: parts.cause });
+    super(
+      `${parts.what}${which}${limit}${hint}`,
+      parts.cause === undefined ? undefined : { cause: parts.cause },
+    );
     this.name = 'PolyvisorError';
     this.code = code;
     this.parts = parts;

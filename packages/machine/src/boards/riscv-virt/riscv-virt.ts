@@ -77,6 +77,14 @@ export async function createRiscvVirt(
       ],
       clock: clockHandle,
       nsPerTick: NS_PER_TICK,
+      onProblem({ error, fatal }) {
+        if (fatal) events.onFailure(error);
+        else
+          config.logger.warn(
+            { err: error, machine: config.name },
+            'the accelerator has a problem, the guest goes on',
+          );
+      },
     });
     cleanups.push(() => vm.close());
     const memory = createGuestMemory(vm.memory, {
