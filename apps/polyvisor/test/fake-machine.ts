@@ -63,6 +63,7 @@ export function createFakeMachine(config: MachineConfig): FakeMachine {
     reset: () => void calls.push('reset'),
     pause: async () => void calls.push('pause'),
     resume: () => void calls.push('resume'),
+    resizeConsole: (columns, rows) => void calls.push(`resize ${columns}x${rows}`),
     balloon: () => void calls.push('balloon'),
     stats: () => ({ instructions: 42, startedMs: 1.5 }),
     close: async () => void calls.push('close'),

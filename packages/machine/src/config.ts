@@ -55,6 +55,12 @@ export interface ConsolePortConfig {
   readonly backend: CharBackend;
 }
 
+/** What a terminal shows at once; each 1 to 65535. */
+export interface ConsoleSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** Everything that {@link createMachine} needs; paths are checked there, all sizes in bytes. */
 export interface MachineConfig {
   readonly board: 'riscv-virt';
@@ -69,6 +75,8 @@ export interface MachineConfig {
   readonly append?: string;
   readonly serial: CharBackend;
   readonly consolePorts: readonly ConsolePortConfig[];
+  /** The terminal behind the first console port. Absent: the guest isn't told a size, and can't be later. */
+  readonly consoleSize?: ConsoleSize;
   readonly disks: readonly DiskConfig[];
   readonly nets: readonly NetConfig[];
   readonly shares: readonly ShareConfig[];
@@ -106,6 +114,12 @@ export interface Machine {
   resume(): void;
   /** Asks the guest to give back memory until it has `targetBytes`; needs `balloon`. */
   balloon(targetBytes: number): void;
+  /**
+   * Tells the guest that the terminal behind the first console port has another size.
+   * @throws PolyvisorError `unsupported` without console ports, without a `consoleSize` at the start, or with icount;
+   * `invalid-argument` for sizes beyond 1 to 65535.
+   */
+  resizeConsole(columns: number, rows: number): void;
   stats(): MachineStats;
   /** Releases threads, files and sockets. Idempotent. */
   close(): Promise<void>;

@@ -182,6 +182,29 @@ describe('a machine', () => {
     expect(await machine.ended).toEqual({ kind: 'stopped' });
   });
 
+  test("the console's size reaches the guest's registers, and changes", async () => {
+    const { machine, vm } = await start(
+      `const size = () => host.mmioRead(0x10001100, 2) * 1000 + host.mmioRead(0x10001102, 2);
+       words[${FREE}] = size();
+       Atomics.store(words, ${FREE + 1}, 1);
+       let now;
+       while ((now = size()) === words[${FREE}]);
+       words[${FREE + 2}] = now;
+       ${POWER_OFF}`,
+      { consolePorts: [{ backend: new Console() }], consoleSize: { columns: 80, rows: 25 } },
+    );
+    machine.start();
+    while (Atomics.load(vm.words, FREE + 1) === 0) await sleep(1);
+    expect(() => machine.resizeConsole(0, 25)).toThrow(
+      'bad console size: 0 columns, 25 rows (1 to 65535 each)',
+    );
+    machine.resizeConsole(132, 50);
+    await machine.ended;
+    expect([vm.words[FREE], vm.words[FREE + 2]]).toEqual([80_025, 132_050]);
+    const other = await start(POWER_OFF, { consolePorts: [{ backend: new Console() }] });
+    expect(() => other.machine.resizeConsole(80, 25)).toThrow('fixed size');
+  });
+
   test('a vCPU in WFI or in an endless loop of register reads parks, too', async () => {
     const { machine } = await start(
       `if (vcpu.index === 0) vcpu.wait(); else host.mmioRead(${UART + 5}, 1); return 'kicked';`,
@@ -243,6 +266,10 @@ describe('a machine', () => {
     [{ memory: 0x400_0001 }, 'bad memory size: 67108865 (a multiple of 4096 bytes is needed)'],
     [{ memory: 0x10_0000 }, 'bad memory size: 1 MiB (16 to 3072 MiB)'],
     [{ cpus: 9 }, 'bad number of CPUs: 9 (1 to 8)'],
+    [
+      { consoleSize: { columns: 80, rows: 0x1_0000 } },
+      'bad console size: 80 columns, 65536 rows (1 to 65535 each)',
+    ],
     [{ kernel: '/no/such/kernel' }, "can't open kernel: /no/such/kernel (no such file)"],
     [{ initrd: '/no/such/initrd' }, "can't open initrd: /no/such/initrd (no such file)"],
     [

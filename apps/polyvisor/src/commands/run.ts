@@ -44,8 +44,10 @@ export const run: CommandHandler = async ({ options }) => {
     stdout: process.stdout,
     say: (line) => process.stderr.write(`polyvisor: ${line}${lineEnd()}`),
     stats: options['stats'] === true,
-    // Only the image's own init says when it listens.
-    ...(settings.image !== undefined && settings.initrd === undefined ? { listening: INIT_GREETING } : {}),
+    // Only the image's own init says when it listens. With the line's end: what comes sooner is echoed into the line.
+    ...(settings.image !== undefined && settings.initrd === undefined
+      ? { listening: `${INIT_GREETING}\r\n` }
+      : {}),
   });
 };
 

@@ -19,9 +19,9 @@ const program = [
   join(import.meta.dirname, '../../test/fake-run.ts'),
 ];
 
-function begin(given: GivenSettings = {}) {
+function begin(given: GivenSettings = {}, terminal: Partial<NodeJS.WriteStream> = {}) {
   const stdin = new PassThrough();
-  const stdout = new PassThrough();
+  const stdout = Object.assign(new PassThrough(), terminal);
   const lines: string[] = [];
   let machine: FakeMachine | undefined;
   const status = runMachine(
@@ -39,7 +39,7 @@ function begin(given: GivenSettings = {}) {
   let shown = '';
   stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
   const output = () => shown;
-  return { stdin, output, lines, status, machine: () => machine! };
+  return { stdin, stdout, output, lines, status, machine: () => machine! };
 }
 
 describe('without a terminal', () => {
@@ -128,6 +128,24 @@ test('virtio console: the terminal is port 0, the serial port goes to the log', 
   expect(run.output()).toBe('hello\r\n');
   expect(readFileSync(join(folder, 'log'), 'utf8')).toBe('early');
   rmSync(folder, { recursive: true });
+});
+
+test("virtio console: the guest hears of the terminal's size, at the start and later", async () => {
+  const terminal = { isTTY: true, columns: 80, rows: 25 };
+  const run = begin({ console: 'virtio' }, terminal);
+  await sleep(5);
+  expect(run.machine().config.consoleSize).toEqual({ columns: 80, rows: 25 });
+  Object.assign(run.stdout, { columns: 132, rows: 50 }).emit('resize');
+  Object.assign(run.stdout, { columns: 0, rows: 0 }).emit('resize');
+  run.machine().end({ kind: 'power-off', status: 0 });
+  await run.status;
+  expect(run.machine().calls).toEqual(['resize 80x25', 'start', 'resize 132x50', 'close']);
+  const plain = begin({ console: 'virtio' });
+  await sleep(5);
+  plain.stdout.emit('resize');
+  plain.machine().end({ kind: 'power-off', status: 0 });
+  await plain.status;
+  expect(plain.machine().calls).toEqual(['start', 'close']);
 });
 
 test('a log that can not be written is refused before a machine is made', async () => {

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { CharBackend, Logger } from '@polyvisor/contracts';
-import type { Machine, MachineConfig, MachineEnd } from '@polyvisor/machine';
+import type { ConsoleSize, Machine, MachineConfig, MachineEnd } from '@polyvisor/machine';
 import { exitStatusOfEnd, type StopReason } from '../cli/exit-status.ts';
 import type { RunSettings } from '../settings/run-settings.ts';
 import type { BootFiles } from './boot-files.ts';
@@ -75,15 +75,23 @@ export async function runMachine(
       process.exit(128 + number);
     }, STOP_TIMEOUT_MS).unref();
   };
+  const consoleSize = settings.console === 'virtio' && !settings.icount ? sizeOfTerminal(stdout) : undefined;
+  const onResize = (): void => {
+    const size = consoleSize && sizeOfTerminal(stdout);
+    if (size !== undefined) machine?.resizeConsole(size.columns, size.rows);
+  };
   const onOutputError = (): void => stop({ kind: 'signal', number: SIGPIPE });
   for (const signal of SIGNALS) process.on(signal, onSignal);
   stdout.on('error', onOutputError);
+  stdout.on('resize', onResize);
 
   const serialLog = settings.console === 'serial' ? undefined : openLogConsole(settings.consoleLog);
   try {
     machine = await environment.createMachine(
-      machineConfig(settings, boot, console, serialLog, environment.logger),
+      machineConfig(settings, boot, { console, serialLog, consoleSize }, environment.logger),
     );
+    // It may have changed while the machine was being built.
+    onResize();
     if (reason === undefined) {
       if (settings.console !== 'none' && stdin.isTTY && !settings.icount) terminal = openRawTerminal(stdin);
       machine.start();
@@ -103,6 +111,7 @@ export async function runMachine(
     await machine?.close();
     for (const signal of SIGNALS) process.off(signal, onSignal);
     stdout.off('error', onOutputError);
+    stdout.off('resize', onResize);
   }
 }
 
@@ -121,11 +130,22 @@ function createConsole(
   });
 }
 
+interface Consoles {
+  readonly console: CharBackend;
+  /** Takes the serial port's output where the console is another device. */
+  readonly serialLog: CharBackend | undefined;
+  readonly consoleSize: ConsoleSize | undefined;
+}
+
+/** Absent where there is no terminal, or one that doesn't know (a serial line). */
+function sizeOfTerminal({ isTTY, columns, rows }: NodeJS.WriteStream): ConsoleSize | undefined {
+  return isTTY && columns > 0 && rows > 0 ? { columns, rows } : undefined;
+}
+
 function machineConfig(
   settings: RunSettings,
   boot: BootFiles,
-  console: CharBackend,
-  serialLog: CharBackend | undefined,
+  { console, serialLog, consoleSize }: Consoles,
   logger: Logger,
 ): MachineConfig {
   const { name, memory, cpus, disks, nets, shares, rng, balloon } = settings;
@@ -138,6 +158,7 @@ function machineConfig(
     ...boot,
     serial: serialLog ?? console,
     consolePorts: settings.console === 'virtio' ? [{ name: 'org.polyvisor.console', backend: console }] : [],
+    ...(consoleSize === undefined ? {} : { consoleSize }),
     disks,
     nets,
     shares,

@@ -11,6 +11,8 @@ export interface Board {
   reset(): Promise<void>;
   /** Asks the guest to give back memory until it has `targetBytes`. @throws PolyvisorError `unsupported` without a balloon. */
   balloon(targetBytes: number): void;
+  /** See `Machine.resizeConsole`. */
+  resizeConsole(columns: number, rows: number): void;
   stats(): Readonly<Record<string, number>>;
   /** Releases everything. Idempotent callers' duty: called once. */
   close(): Promise<void>;

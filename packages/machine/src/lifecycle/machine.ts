@@ -118,6 +118,9 @@ export function createMachineLife(
     balloon(targetBytes) {
       board.balloon(targetBytes);
     },
+    resizeConsole(columns, rows) {
+      board.resizeConsole(columns, rows);
+    },
     stats: () => ({ instructions: 0, ...board.stats(), startedMs, firstRunMs: pool.firstRunMs(), resets }),
     close() {
       closing ??= (async () => {

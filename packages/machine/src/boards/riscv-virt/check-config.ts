@@ -1,5 +1,5 @@
 import { PolyvisorError } from '@polyvisor/contracts';
-import type { MachineConfig } from '../../config.ts';
+import type { ConsoleSize, MachineConfig } from '../../config.ts';
 import { MAX_HARTS, MIN_RAM, VIRTIO_SLOTS } from './memory-map.ts';
 
 const MIB = 0x10_0000;
@@ -19,6 +19,7 @@ export function checkConfig(config: MachineConfig): void {
   }
   if (!Number.isInteger(cpus) || cpus < 1 || cpus > MAX_HARTS)
     throw bad('number of CPUs', `${cpus}`, `1 to ${MAX_HARTS}`);
+  if (config.consoleSize !== undefined) checkConsoleSize(config.consoleSize);
   const slots = countSlots(config);
   if (slots > VIRTIO_SLOTS)
     throw bad('number of virtio devices', `${slots}`, `the board has ${VIRTIO_SLOTS} slots`);
@@ -27,6 +28,12 @@ export function checkConfig(config: MachineConfig): void {
     throw bad('number of CPUs', `${cpus}`, 'icount runs one CPU: several would not run the same way twice');
   if (config.nets.length > 0)
     throw bad('network', 'with icount', 'packets from outside would not come the same way twice');
+}
+
+/** @throws PolyvisorError `invalid-argument` for what the console device has no room for. */
+export function checkConsoleSize({ columns, rows }: ConsoleSize): void {
+  const possible = [columns, rows].every((count) => Number.isInteger(count) && count >= 1 && count <= 0xffff);
+  if (!possible) throw bad('console size', `${columns} columns, ${rows} rows`, '1 to 65535 each');
 }
 
 function countSlots({ consolePorts, disks, nets, shares, rng, balloon }: MachineConfig): number {

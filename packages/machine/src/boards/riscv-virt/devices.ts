@@ -14,7 +14,7 @@ import {
   createVirtioNineP,
   createVirtioRng,
 } from '@polyvisor/virtio';
-import type { VirtioBackend, VirtioBalloon } from '@polyvisor/virtio';
+import type { VirtioBackend, VirtioBalloon, VirtioConsole } from '@polyvisor/virtio';
 import type { MmioBus } from '../../bus/mmio-bus.ts';
 import type { DiskConfig, MachineConfig, NetConfig, ShareConfig } from '../../config.ts';
 import { defaultMac, parseMac } from './mac-address.ts';
@@ -37,6 +37,7 @@ export interface DeviceWiring {
 /** What the machine itself asks of devices. */
 export interface BoardDevices {
   readonly balloon?: VirtioBalloon;
+  readonly console?: VirtioConsole;
   /** What stands behind network cards: a reset of the machine ends its connections. */
   readonly networks: readonly UserNetwork[];
 }
@@ -55,7 +56,7 @@ export async function createDevices(config: MachineConfig, wiring: DeviceWiring)
     createSerial(serialOptions, { line: line(map.SERIAL_IRQ), clock, backend: config.serial }),
   );
 
-  const { backends, balloon, networks } = await openBackends(config, memory, clock);
+  const { backends, balloon, console, networks } = await openBackends(config, memory, clock);
   for (let slot = 0; slot < map.VIRTIO_SLOTS; slot++) {
     const name = `virtio${slot}`;
     const backend = backends[slot];
@@ -68,13 +69,18 @@ export async function createDevices(config: MachineConfig, wiring: DeviceWiring)
           );
     bus.map(map.VIRTIO_BASE + slot * map.VIRTIO_STRIDE, device);
   }
-  return balloon === undefined ? { networks } : { networks, balloon };
+  return {
+    networks,
+    ...(balloon === undefined ? {} : { balloon }),
+    ...(console === undefined ? {} : { console }),
+  };
 }
 
 interface Backends {
   /** In the order of their slots: guests name what they find in this order. */
   readonly backends: readonly VirtioBackend[];
   readonly balloon: VirtioBalloon | undefined;
+  readonly console: VirtioConsole | undefined;
   readonly networks: readonly UserNetwork[];
 }
 
@@ -86,8 +92,8 @@ async function openBackends(
   const networks: UserNetwork[] = [];
   const backends: VirtioBackend[] = [];
   try {
-    if (config.consolePorts.length > 0)
-      backends.push(createVirtioConsole({}, { ports: config.consolePorts }));
+    const console = openConsole(config);
+    if (console !== undefined) backends.push(console);
     for (const disk of config.disks) backends.push(await openDisk(disk, config));
     for (const [index, net] of config.nets.entries()) {
       const mac = net.mac ?? defaultMac(index);
@@ -103,11 +109,17 @@ async function openBackends(
     }
     const balloon = config.balloon ? await openBalloon(memory) : undefined;
     if (balloon !== undefined) backends.push(balloon);
-    return { backends, balloon, networks };
+    return { backends, balloon, console, networks };
   } catch (error) {
     await Promise.all(backends.map((backend) => backend.close()));
     throw error;
   }
+}
+
+function openConsole({ consolePorts, consoleSize }: MachineConfig): VirtioConsole | undefined {
+  if (consolePorts.length === 0) return undefined;
+  // Debian's kernels read sizes this way round: Linux's fix is younger than trixie's 6.12.
+  return createVirtioConsole({ ...consoleSize, rowsFirst: true }, { ports: consolePorts });
 }
 
 // What stands behind a device is loaded on demand: it is not on the way of a machine without it.

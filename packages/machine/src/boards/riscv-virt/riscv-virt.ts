@@ -28,7 +28,7 @@ import type { VcpuPool } from '../../vcpu/vcpu-pool.ts';
 import { buildBoardTree } from './board-tree.ts';
 import { openBootImages } from './boot-images.ts';
 import type { BootImages } from './boot-images.ts';
-import { checkConfig } from './check-config.ts';
+import { checkConfig, checkConsoleSize } from './check-config.ts';
 import { createDevices } from './devices.ts';
 import { MROM_BASE, MROM_SIZE, NS_PER_TICK, RAM_BASE } from './memory-map.ts';
 
@@ -149,6 +149,16 @@ export async function createRiscvVirt(
         }
         const kept = Math.min(Math.max(targetBytes, 0), config.memory);
         devices.balloon.setTarget(config.memory - kept);
+      },
+      resizeConsole(columns, rows) {
+        if (devices.console === undefined || config.consoleSize === undefined || config.accel.icount) {
+          throw new PolyvisorError('unsupported', {
+            what: "this machine's console has a fixed size",
+            hint: 'start it with console ports and a size, without icount',
+          });
+        }
+        checkConsoleSize({ columns, rows });
+        devices.console.resize(columns, rows);
       },
       stats: () => vm.stats(),
       async close() {
