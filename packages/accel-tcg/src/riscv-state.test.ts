@@ -6,6 +6,7 @@ import { saveSection, type LiveObject } from '@polyvisor/proto';
 import { riscvVcpuState, type RiscvVcpuState } from '@polyvisor/proto/state/riscv-vcpu';
 import { stateArbitrary } from '@polyvisor/testkit/state-arbitrary';
 import { describeWith } from '@polyvisor/testkit/needs';
+import { ENV } from '@polyvisor/tcg';
 import fc from 'fast-check';
 import { COMPUTED, NOT_SAVED, placeOf } from './riscv-state.ts';
 import type { RiscvVcpu, RiscvVcpuHost } from './riscv-vcpu.ts';
@@ -24,6 +25,15 @@ interface Hart {
 }
 
 const open: Hart[] = [];
+const harts = new Map<string, Promise<Hart>>();
+
+/** A hart by name, made once. */
+function hartOf(name: 'first' | 'second' | 'bare'): Promise<Hart> {
+  const hart = harts.get(name) ?? openHart(name !== 'bare');
+  harts.set(name, hart);
+  return hart;
+}
+
 afterAll(async () => {
   for (const { vcpu, vm, clock } of open) {
     vcpu.close();
@@ -33,7 +43,7 @@ afterAll(async () => {
 });
 
 /** A vCPU on a machine without devices, on this thread; it counts instructions exactly. */
-async function openHart(firmware = true): Promise<Hart> {
+async function openHart(firmware: boolean): Promise<Hart> {
   const handle = createClockHandle('icount');
   const clock = createSharedClock(handle);
   const vm = await createTcg({ tier: 'interpreter', icount: true }).createVm({
@@ -58,12 +68,14 @@ async function openHart(firmware = true): Promise<Hart> {
   return hart;
 }
 
-/** Executes exactly so many instructions (or less, when it waits for an interrupt). */
+/** Executes exactly so many instructions. */
 function step({ vcpu }: Hart, instructions: number): void {
   const goal = vcpu.engine.instructionCount() + instructions;
+  const { env, words } = vcpu.engine;
   for (let left = instructions; left > 0; left = goal - vcpu.engine.instructionCount()) {
+    words[(env + ENV.exitRequest) >>> 2] = 0;
     vcpu.engine.setBudget(left);
-    if (vcpu.engine.run() === 3) return;
+    vcpu.engine.run();
   }
 }
 
@@ -91,7 +103,8 @@ function legalized(state: RiscvVcpuState): RiscvVcpuState {
   const live = state as unknown as LiveObject;
   for (const [name, mask] of Object.entries(WRITABLE)) {
     const value = live[name];
-    live[name] = typeof value === 'bigint' ? BigInt.asUintN(64, value & mask) : Number(BigInt(value as number) & mask);
+    live[name] =
+      typeof value === 'bigint' ? BigInt.asUintN(64, value & mask) : Number(BigInt(value as number) & mask);
   }
   const reset = riscvVcpuState.create();
   for (const name of READ_ONLY) state[name] = reset[name];
@@ -123,100 +136,108 @@ test('every row of the hart state is saved, or it is written down why not', () =
   }
 });
 
-const WASM = ['../../tcg/dist/tcg.wasm', '../../isa-riscv/dist/isa-riscv.wasm', '../../softfloat/dist/softfloat.wasm'];
+const WASM = [
+  '../../tcg/dist/tcg.wasm',
+  '../../isa-riscv/dist/isa-riscv.wasm',
+  '../../softfloat/dist/softfloat.wasm',
+];
 
-describeWith({ devices: WASM.map((path) => new URL(path, import.meta.url).pathname) }, 'state of a hart', () => {
-  test('any legal state is saved as it was loaded', async () => {
-    const { vcpu } = await openHart();
-    fc.assert(
-      fc.property(stateArbitrary(riscvVcpuState), (any) => {
-        const state = legalized(any);
-        vcpu.load(saveSection(riscvVcpuState, state));
-        expect(decoded(vcpu.save())).toEqual(state);
-      }),
-      { numRuns: 200 },
-    );
-  });
+describeWith(
+  { devices: WASM.map((path) => new URL(path, import.meta.url).pathname) },
+  'state of a hart',
+  () => {
+    test('any legal state is saved as it was loaded', async () => {
+      const { vcpu } = await hartOf('first');
+      fc.assert(
+        fc.property(stateArbitrary(riscvVcpuState), (any) => {
+          const state = legalized(any);
+          vcpu.load(saveSection(riscvVcpuState, state));
+          expect(decoded(vcpu.save())).toEqual(state);
+        }),
+        { numRuns: 200 },
+      );
+    });
 
-  test('after a reset all is as the schema has it', async () => {
-    const { vcpu } = await openHart();
-    vcpu.load(saveSection(riscvVcpuState, legalized({ ...riscvVcpuState.create(), mie: 0xfffn, frm: 7 })));
-    vcpu.reset();
-    expect(decoded(vcpu.save())).toEqual(riscvVcpuState.create());
-  });
-
-  const bad: readonly (readonly [string, (state: RiscvVcpuState) => unknown])[] = [
-    ['privilege', (state) => (state.privilege = 2)],
-    ['x', (state) => (state.x[0] = 1n)],
-    ['pc', (state) => (state.pc = 1n)],
-    ['mstatus', (state) => (state.mstatus |= 1n << 36n)],
-    ['mstatus', (state) => (state.mstatus |= 1n << 63n)],
-    ['mstatus', (state) => (state.mstatus |= 2n << 11n)],
-    ['misa', (state) => (state.misa |= 1n << 7n)],
-    ['mie', (state) => (state.mie = 1n)],
-    ['mip', (state) => (state.mip = 0x80n)],
-    ['mtvec', (state) => (state.mtvec = 2n)],
-    ['stvec', (state) => (state.stvec = 3n)],
-    ['mepc', (state) => (state.mepc = 1n)],
-    ['sepc', (state) => (state.sepc = 1n)],
-    ['medeleg', (state) => (state.medeleg = 0x400n)],
-    ['mideleg', (state) => (state.mideleg = 0x80n)],
-    ['menvcfg', (state) => (state.menvcfg = 2n)],
-    ['senvcfg', (state) => (state.senvcfg = 2n)],
-    ['mseccfg', (state) => (state.mseccfg = 1n)],
-    ['mhartid', (state) => (state.mhartid = 1n)],
-    ['mvendorid', (state) => (state.mvendorid = 1n)],
-    ['satp', (state) => (state.satp = 7n << 60n)],
-    ['mcountinhibit', (state) => (state.mcountinhibit = 2)],
-    ['pmpcfg', (state) => (state.pmpcfg[3] = 0x40)],
-    ['pmpcfg', (state) => (state.pmpcfg[15] = 0x02)],
-  ];
-  test.each(bad)('%s that no hart can hold is refused', async (name, change) => {
-    const { vcpu } = await openHart();
-    const state = { ...riscvVcpuState.create(), sscratch: 5n };
-    change(state);
-    expect(() => vcpu.load(saveSection(riscvVcpuState, state))).toThrow(
-      expect.objectContaining({ code: 'corrupt', message: expect.stringContaining(name) }),
-    );
-    expect(decoded(vcpu.save())).toEqual(riscvVcpuState.create());
-  });
-
-  test('other sections, broken ones, and firmware that is not there are refused; the vCPU is as after a reset', async () => {
-    const { vcpu } = await openHart(false);
-    const good = saveSection(riscvVcpuState, { ...riscvVcpuState.create(), mscratch: 1n });
-    const sections: StateSection[] = [
-      { ...good, type: 'polyvisor.cpu.v1.Other' },
-      { ...good, bytes: good.bytes.slice(0, -1) },
-      { ...good, bytes: Uint8Array.of(0xff) },
-      saveSection(riscvVcpuState, { ...riscvVcpuState.create(), firmwareCalls: true }),
-    ];
-    for (const section of sections) {
-      vcpu.load(good);
-      expect(() => vcpu.load(section)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    test('after a reset all is as the schema has it', async () => {
+      const { vcpu } = await hartOf('first');
+      vcpu.load(saveSection(riscvVcpuState, legalized({ ...riscvVcpuState.create(), mie: 0xfffn, frm: 7 })));
+      vcpu.reset();
       expect(decoded(vcpu.save())).toEqual(riscvVcpuState.create());
-    }
-  });
+    });
 
-  test('a program goes on where it was saved, instruction by instruction', async () => {
-    for (let seed = 1; seed <= 25; seed++) {
-      const program = randomProgram(seed);
-      const first = await openHart();
-      first.ram.set(new Uint8Array(program.buffer), 0);
-      first.vcpu.enter(3, RAM_BASE | 0, 0);
-      step(first, 100 + ((seed * 37) % 700));
-      const second = await openHart();
-      second.ram.set(first.ram);
-      second.clock.publish(first.clock.nowNs());
-      second.vcpu.load(first.vcpu.save());
-      for (let round = 0; round < 4; round++) {
-        expect([seed, decoded(second.vcpu.save())]).toEqual([seed, decoded(first.vcpu.save())]);
-        expect([seed, Buffer.compare(first.ram, second.ram)]).toEqual([seed, 0]);
-        step(first, 500);
-        step(second, 500);
+    const bad: readonly (readonly [string, (state: RiscvVcpuState) => unknown])[] = [
+      ['privilege', (state) => (state.privilege = 2)],
+      ['x', (state) => (state.x[0] = 1n)],
+      ['pc', (state) => (state.pc = 1n)],
+      ['mstatus', (state) => (state.mstatus |= 1n << 36n)],
+      ['mstatus', (state) => (state.mstatus |= 1n << 63n)],
+      ['mstatus', (state) => (state.mstatus |= 2n << 11n)],
+      ['misa', (state) => (state.misa |= 1n << 7n)],
+      ['mie', (state) => (state.mie = 1n)],
+      ['mip', (state) => (state.mip = 0x80n)],
+      ['mtvec', (state) => (state.mtvec = 2n)],
+      ['stvec', (state) => (state.stvec = 3n)],
+      ['mepc', (state) => (state.mepc = 1n)],
+      ['sepc', (state) => (state.sepc = 1n)],
+      ['medeleg', (state) => (state.medeleg = 0x400n)],
+      ['mideleg', (state) => (state.mideleg = 0x80n)],
+      ['menvcfg', (state) => (state.menvcfg = 2n)],
+      ['senvcfg', (state) => (state.senvcfg = 2n)],
+      ['mseccfg', (state) => (state.mseccfg = 1n)],
+      ['mhartid', (state) => (state.mhartid = 1n)],
+      ['mvendorid', (state) => (state.mvendorid = 1n)],
+      ['satp', (state) => (state.satp = 7n << 60n)],
+      ['mcountinhibit', (state) => (state.mcountinhibit = 2)],
+      ['pmpcfg', (state) => (state.pmpcfg[3] = 0x40)],
+      ['pmpcfg', (state) => (state.pmpcfg[15] = 0x02)],
+    ];
+    test.each(bad)('%s that no hart can hold is refused', async (name, change) => {
+      const { vcpu } = await hartOf('first');
+      const state = { ...riscvVcpuState.create(), sscratch: 5n };
+      change(state);
+      expect(() => vcpu.load(saveSection(riscvVcpuState, state))).toThrow(
+        expect.objectContaining({ code: 'corrupt', message: expect.stringContaining(name) }),
+      );
+      expect(decoded(vcpu.save())).toEqual(riscvVcpuState.create());
+    });
+
+    test('other sections, broken ones, and firmware that is not there are refused; the vCPU is as after a reset', async () => {
+      const { vcpu } = await hartOf('bare');
+      const good = saveSection(riscvVcpuState, { ...riscvVcpuState.create(), mscratch: 1n });
+      const sections: StateSection[] = [
+        { ...good, type: 'polyvisor.cpu.v1.Other' },
+        { ...good, bytes: good.bytes.slice(0, -1) },
+        { ...good, bytes: Uint8Array.of(0xff) },
+        saveSection(riscvVcpuState, { ...riscvVcpuState.create(), firmwareCalls: true }),
+      ];
+      for (const section of sections) {
+        vcpu.load(good);
+        expect(() => vcpu.load(section)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+        expect(decoded(vcpu.save())).toEqual(riscvVcpuState.create());
       }
-    }
-  });
-});
+    });
+
+    test('a program goes on where it was saved, instruction by instruction', async () => {
+      const [first, second] = [await hartOf('first'), await hartOf('second')];
+      for (let seed = 1; seed <= 25; seed++) {
+        const program = randomProgram(seed);
+        first.vcpu.reset();
+        first.ram.set(new Uint8Array(program.buffer), 0);
+        first.vcpu.enter(3, RAM_BASE | 0, 0);
+        step(first, 100 + ((seed * 37) % 700));
+        second.ram.set(first.ram);
+        second.clock.publish(first.clock.nowNs());
+        second.vcpu.load(first.vcpu.save());
+        for (let round = 0; round < 4; round++) {
+          expect([seed, decoded(second.vcpu.save())]).toEqual([seed, decoded(first.vcpu.save())]);
+          expect([seed, Buffer.compare(first.ram, second.ram)]).toEqual([seed, 0]);
+          step(first, 500);
+          step(second, 500);
+        }
+      }
+    });
+  },
+);
 
 describe('the random programs', () => {
   test('are what they were', () => expect(randomProgram(1)).toEqual(randomProgram(1)));
@@ -233,7 +254,9 @@ function randomProgram(seed: number): Uint32Array {
     return Math.floor((state / 2 ** 32) * n);
   };
   const reg = (): number => 1 + roll(29);
-  const csrs = [0x340, 0x341, 0x343, 0x003, 0x306, 0x106, 0x320, 0xb00, 0xb02, 0xc00, 0xc02, 0x300, 0x14d, 0x303, 0x3b2] as const;
+  const csrs = [
+    0x340, 0x341, 0x343, 0x003, 0x306, 0x106, 0x320, 0xb00, 0xb02, 0xc00, 0xc02, 0x300, 0x14d, 0x303, 0x3b2,
+  ] as const;
   const csr = (): number => csrs[roll(csrs.length)] ?? 0x340;
   const kinds: readonly (() => number)[] = [
     () => (roll(4096) << 20) | (reg() << 15) | ((roll(8) & ~1 & 6) << 12) | (reg() << 7) | 0x13, // addi, slti.., no shifts
@@ -259,7 +282,7 @@ function randomProgram(seed: number): Uint32Array {
     (0x305 << 20) | (30 << 15) | (1 << 12) | 0x73, // csrw mtvec, x30
     (2 << 12) | (30 << 7) | 0x37, // lui x30, 2
     (0x300 << 20) | (30 << 15) | (2 << 12) | 0x73, // csrs mstatus, x30: FS
-    (0x0380_006f), // j 0x58
+    0x0380_006f, // j 0x58
   ];
   const handler = [
     0x3410_2f73, // csrr x30, mepc
@@ -277,6 +300,11 @@ function randomProgram(seed: number): Uint32Array {
   const last = words.length - 1;
   for (let i = first; i < last; i++) words[i] = (kinds[roll(kinds.length)] ?? (() => 0x13))();
   const back = -(last - first) * 4;
-  words[last] = (((back >> 20) & 1) << 31) | (((back >> 1) & 0x3ff) << 21) | (((back >> 11) & 1) << 20) | (((back >> 12) & 0xff) << 12) | 0x6f;
+  words[last] =
+    (((back >> 20) & 1) << 31) |
+    (((back >> 1) & 0x3ff) << 21) |
+    (((back >> 11) & 1) << 20) |
+    (((back >> 12) & 0xff) << 12) |
+    0x6f;
   return words;
 }

@@ -17,7 +17,7 @@ export interface HartBlock {
   readonly index: number;
   /** Instructions that this vCPU has counted; mcycle and minstret are kept as differences to it. */
   readonly instructionCount: () => number;
-  /** Offset of the first register with bits that a guest's write could not have left there, 0 for none. */
+  /** Offset of the first register with bits that a guest's write could not have left there, -1 for none. */
   readonly illegalState: () => number;
 }
 
@@ -71,7 +71,9 @@ const MCOUNTINHIBIT = stateOffset('mcountinhibit');
 
 /** Where a field lies in the block; undefined for {@link COMPUTED} ones. */
 export function placeOf(name: string): Place | undefined {
-  return OTHER_PLACES[name] ?? STATE_FIELDS.find((field) => field.name === name && NOT_SAVED[name] === undefined);
+  return (
+    OTHER_PLACES[name] ?? STATE_FIELDS.find((field) => field.name === name && NOT_SAVED[name] === undefined)
+  );
 }
 
 const PLACES: readonly (readonly [StateField, Place])[] = riscvVcpuState.fields.flatMap((field) => {
@@ -119,11 +121,16 @@ export function loadState(hart: HartBlock, section: StateSection): RiscvVcpuStat
   for (const [field, place] of PLACES) {
     const value = live[field.name];
     for (let i = 0; i < place.count; i++) {
-      intoBlock(view, place, i, (field.repeated === undefined ? value : (value as bigint[])[i]) as bigint | number);
+      intoBlock(
+        view,
+        place,
+        i,
+        (field.repeated === undefined ? value : (value as bigint[])[i]) as bigint | number,
+      );
     }
   }
   const offset = hart.illegalState();
-  if (offset !== 0) {
+  if (offset !== -1) {
     const [field, place] = PLACES.find(([, each]) => each.offset === offset) ?? [];
     const shown = field === undefined || place === undefined ? 0 : fromBlock(view, place, 0);
     throw illegal(field?.name ?? `offset ${offset}`, shown);
@@ -131,7 +138,11 @@ export function loadState(hart: HartBlock, section: StateSection): RiscvVcpuStat
   const count = BigInt(hart.instructionCount());
   const inhibited = view.getUint32(MCOUNTINHIBIT, true);
   for (const { name, bit, offset: at } of COUNTERS) {
-    view.setBigUint64(at, BigInt.asUintN(64, (inhibited & bit) !== 0 ? state[name] : state[name] - count), true);
+    view.setBigUint64(
+      at,
+      BigInt.asUintN(64, (inhibited & bit) !== 0 ? state[name] : state[name] - count),
+      true,
+    );
   }
   view.setBigUint64(MIP, state.mip, true);
   return state;

@@ -120,7 +120,8 @@ export class RiscvVcpu {
         clock: () => this.updateTicks(),
         timer_changed: () => this.timerChanged(),
         fence_i: () => this.fenceI(),
-        code_write: (_env: number, address: number, width: number) => late.engine?.codeWritten(address >>> 0, width),
+        code_write: (_env: number, address: number, width: number) =>
+          late.engine?.codeWritten(address >>> 0, width),
         mmio_read: () => 1,
         mmio_write: () => 1,
       },
@@ -142,7 +143,11 @@ export class RiscvVcpu {
     const arenasEach = options.lockstep ? 2 : 1;
     const makeEngine = (arena: number, from: Omit<EngineOptions, 'env' | 'arena'>): Engine => {
       const start = layout.arenas + (index * arenasEach + arena) * layout.arenaBytes;
-      return new Engine({ ...from, env: this.env, arena: { start, bytes: layout.arenaBytes } }, link, outside);
+      return new Engine(
+        { ...from, env: this.env, arena: { start, bytes: layout.arenaBytes } },
+        link,
+        outside,
+      );
     };
     this.engine = makeEngine(0, engine);
     if (options.lockstep) {
@@ -162,7 +167,8 @@ export class RiscvVcpu {
 
   reset(): void {
     for (const field of STATE_FIELDS) {
-      for (let i = 0; i < field.count; i++) this.setField(field.offset + i * field.width, field.width, field.reset);
+      for (let i = 0; i < field.count; i++)
+        this.setField(field.offset + i * field.width, field.width, field.reset);
     }
     // Both register files, and the sink of x0 between them.
     this.big.fill(0n, (this.env + X.offset) >>> 3, (this.env + F.offset + F.count * F.stride) >>> 3);
@@ -247,7 +253,8 @@ export class RiscvVcpu {
   }
 
   private codec(): StateCodec {
-    if (this.stateCodec === undefined) throw new PolyvisorError('internal', { what: 'prepareState was not awaited' });
+    if (this.stateCodec === undefined)
+      throw new PolyvisorError('internal', { what: 'prepareState was not awaited' });
     return this.stateCodec;
   }
 
@@ -279,14 +286,17 @@ export class RiscvVcpu {
     try {
       const state = codec.loadState(this.block(), section);
       if (state.firmwareCalls && this.host.environmentCall === undefined) {
-        throw new PolyvisorError('corrupt', { what: 'saved vCPU has built-in firmware, this machine has none' });
+        throw new PolyvisorError('corrupt', {
+          what: 'saved vCPU has built-in firmware, this machine has none',
+        });
       }
       const features = this.baseFeatures() | (state.firmwareCalls ? FEATURE.sbi : 0);
       this.setField(FIELD.features, 4, BigInt(features));
       this.isa.refresh(this.env);
       codec.restoreReservation(this.block(), state);
       this.waiting = state.waiting;
-      if (this.options.icount) this.idleNs = this.clock.nowNs() - this.engine.instructionCount() * NS_PER_INSTRUCTION;
+      if (this.options.icount)
+        this.idleNs = this.clock.nowNs() - this.engine.instructionCount() * NS_PER_INSTRUCTION;
     } catch (error) {
       this.reset();
       throw error;
@@ -468,7 +478,8 @@ export class RiscvVcpu {
 
   private serveHost(): VcpuExit | undefined {
     const call = this.host.environmentCall;
-    if (call === undefined) throw new PolyvisorError('internal', { what: 'environment call without built-in firmware' });
+    if (call === undefined)
+      throw new PolyvisorError('internal', { what: 'environment call without built-in firmware' });
     const answer = call.call(this.host);
     const pc = (this.env + ENV.pc) >>> 3;
     this.big[pc] = (this.big[pc] as bigint) + 4n;
@@ -488,7 +499,8 @@ export class RiscvVcpu {
 
   private updateTicks(): void {
     if (this.frozen) return;
-    if (this.options.icount) this.clock.publish(this.engine.instructionCount() * NS_PER_INSTRUCTION + this.idleNs);
+    if (this.options.icount)
+      this.clock.publish(this.engine.instructionCount() * NS_PER_INSTRUCTION + this.idleNs);
     const ticks = Math.floor(this.clock.nowNs() / this.options.nsPerTick);
     const at = (this.env + ENV.ticks) >>> 2;
     this.words[at] = ticks | 0;
@@ -545,7 +557,8 @@ export class RiscvVcpu {
   // --- devices
 
   private mmioRead(gpa: number, width: number): number {
-    if (this.lockstep !== undefined) return this.lockstep.access(`read ${gpa} ${width}`, () => this.performRead(gpa, width));
+    if (this.lockstep !== undefined)
+      return this.lockstep.access(`read ${gpa} ${width}`, () => this.performRead(gpa, width));
     return this.performRead(gpa, width);
   }
 

@@ -79,9 +79,9 @@ declare function host_clock(env: i32): void;
 declare function host_timer_changed(env: i32): void;
 
 /** Exceptions that may be delegated to S-mode: all but ecall from M-mode and the reserved ones. */
-const MEDELEG_WRITE: u64 = 0xb3ff;
+export const MEDELEG_WRITE: u64 = 0xb3ff;
 /** satp.ASID has 16 bits here. */
-const SATP_WRITE: u64 = 0xffff_0fff_ffff_ffff | (0xf << 60) | (0xf << 44) | (<u64>0xfff << 32);
+export const SATP_WRITE: u64 = 0xffff_0fff_ffff_ffff | (0xf << 60) | (0xf << 44) | (<u64>0xfff << 32);
 
 let legal: bool = true;
 
@@ -135,13 +135,16 @@ function setCounter(env: usize, index: u32, value: u64): void {
   store<u64>(env + at, inhibited ? value : value - instructionCount(env) - 1);
 }
 
+/** mcycle and minstret can stand still. */
+export const INHIBIT_WRITE: u32 = 5;
+
 function setInhibit(env: usize, value: u32): void {
   for (let index: u32 = 0; index <= 2; index += 2) {
     const now = counter(env, index);
     const at: usize = index == 0 ? CYCLE_OFFSET : INSTRET_OFFSET;
     store<u64>(env + at, ((value >> index) & 1) != 0 ? now : now - instructionCount(env));
   }
-  store<u32>(env, value & 5, MCOUNTINHIBIT);
+  store<u32>(env, value & INHIBIT_WRITE, MCOUNTINHIBIT);
 }
 
 function pmpcfgRead(env: usize, register: u32): u64 {
@@ -210,17 +213,22 @@ function writeStatus(env: usize, value: u64, mask: u64): void {
   updateMode(env);
 }
 
-function writeSatp(env: usize, value: u64): void {
+/** Whether satp's mode is one of bare, Sv39, Sv48, Sv57. */
+export function satpMode(value: u64): bool {
   const scheme = value >> 60;
+  return scheme == 0 || (scheme >= 8 && scheme <= 10);
+}
+
+function writeSatp(env: usize, value: u64): void {
   // An unsupported mode makes the whole write have no effect.
-  if (scheme != 0 && (scheme < 8 || scheme > 10)) return;
+  if (!satpMode(value)) return;
   if (load<u64>(env, SATP) == value) return;
   store<u64>(env, value & SATP_WRITE, SATP);
   flush_all(<i32>env);
 }
 
 /** Address of an exception program counter: bit 0 is always 0, bit 1 too without C. */
-const EPC_MASK: u64 = ~(<u64>1);
+export const EPC_MASK: u64 = ~(<u64>1);
 
 function write(env: usize, csr: u32, value: u64): void {
   switch (csr) {

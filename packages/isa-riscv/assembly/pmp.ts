@@ -73,10 +73,17 @@ export function pmpChanged(env: usize): void {
 export function pmpWriteCfg(env: usize, i: i32, value: u32): void {
   const old = <u32>load<u8>(env + i, PMPCFG);
   if ((old & PMP_L) != 0) return;
-  let cfg = value & 0x9f;
-  if ((cfg & 3) == PMP_W) cfg &= ~(PMP_W | PMP_R);
-  store<u8>(env + i, <u8>cfg, PMPCFG);
+  store<u8>(env + i, <u8>legalCfg(value), PMPCFG);
 }
+
+/** What a pmpcfg byte holds after a write: W without R is neither. */
+export function legalCfg(value: u32): u32 {
+  const cfg = value & 0x9f;
+  return (cfg & 3) == PMP_W ? cfg & ~(PMP_W | PMP_R) : cfg;
+}
+
+/** pmpaddr has bits 55-2 of an address. */
+export const PMPADDR_WRITE: u64 = 0x003f_ffff_ffff_ffff;
 
 /** A write to pmpaddr of entry `i`: ignored when it, or the range that it bounds, is locked. */
 export function pmpWriteAddr(env: usize, i: i32, value: u64): void {
@@ -85,5 +92,5 @@ export function pmpWriteAddr(env: usize, i: i32, value: u64): void {
     const next = <u32>load<u8>(env + i + 1, PMPCFG);
     if ((next & PMP_L) != 0 && (next & PMP_A) == PMP_TOR) return;
   }
-  store<u64>(env + (i << 3), value & 0x003f_ffff_ffff_ffff, PMPADDR);
+  store<u64>(env + (i << 3), value & PMPADDR_WRITE, PMPADDR);
 }
