@@ -84,7 +84,7 @@ async function main(): Promise<number> {
       boots[emulator].push(boot);
       process.stderr.write(
         `round ${round}/${rounds} ${emulator.padEnd(9)} first instruction ${start.toFixed(0)} ms, ` +
-          `init ${boot.wallMs.toFixed(0)} ms (CPU ${boot.cpuMs.toFixed(0)} ms)\n`,
+          `init ${boot.wallMs.toFixed(0)} ms (CPU ${boot.cpuMs.toFixed(0)} ms, vCPU ${boot.vcpuMs.toFixed(0)} ms)\n`,
       );
     }
   const prompts: Partial<Record<Emulator, PromptFigures>> = {};
@@ -110,6 +110,9 @@ async function main(): Promise<number> {
     compare('  fastest run', '', 0, (e) => Math.min(...boots[e].map(({ wallMs }) => wallMs))),
     compare('  CPU time of all threads until then, ms', '', 0, (e) =>
       median(boots[e].map(({ cpuMs }) => cpuMs)),
+    ),
+    compare("  CPU time of the vCPU's thread until then, ms", '', 0, (e) =>
+      median(boots[e].map(({ vcpuMs }) => vcpuMs)),
     ),
     compare('memory beyond guest RAM at the prompt, MiB', 'at most 250 MB (238 MiB)', 0, (e) => {
       const { residentBytes, guestRamBytes } = prompt(e);

@@ -1,6 +1,6 @@
 import { emulatorCommand, type Emulator, type GuestSpec } from './emulators.ts';
 import { startGuest, type GuestProcess } from './guest-process.ts';
-import { processCpuMs, residentMemory } from './process-figures.ts';
+import { busiestThreadNs, processCpuMs, residentMemory, threadCpuNs } from './process-figures.ts';
 
 /** The first line that the image's /init prints. */
 const GREETING = 'polyvisor: init started';
@@ -14,6 +14,8 @@ export interface BootRun {
   readonly wallMs: number;
   /** CPU time of all threads until then: not disturbed by other processes. */
   readonly cpuMs: number;
+  /** Of that, the busiest thread's: the vCPU. */
+  readonly vcpuMs: number;
 }
 
 /** Boots a Linux guest to the first line of init, and kills it there. */
@@ -67,7 +69,11 @@ function bootGuest(
       timeoutMs: BOOT_TIMEOUT_MS,
       onLine({ text, atMs }) {
         if (text !== GREETING) return;
-        resolve({ process, run: { wallMs: atMs, cpuMs: processCpuMs(process.pid) }, lastOutput: () => last });
+        resolve({
+          process,
+          run: { wallMs: atMs, cpuMs: processCpuMs(process.pid), vcpuMs: vcpuMs(process.pid) },
+          lastOutput: () => last,
+        });
       },
     });
     process.child.stdout?.on('data', () => (last = performance.now()));
@@ -75,6 +81,11 @@ function bootGuest(
       reject(new Error(`${emulator}: ended with status ${status} before init: ${process.errors().trim()}`)),
     );
   });
+}
+
+/** The busiest thread's CPU time. */
+function vcpuMs(pid: number): number {
+  return (busiestThreadNs(new Map(), threadCpuNs(pid)) ?? 0) / 1e6;
 }
 
 async function end(process: GuestProcess): Promise<void> {
