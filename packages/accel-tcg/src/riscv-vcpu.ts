@@ -5,6 +5,7 @@ import { ENV, EXIT } from '@polyvisor/tcg';
 import { CONTROL } from './control.ts';
 import { Engine, type EngineHost, type EngineOptions, type Functions } from './engine.ts';
 import { Lockstep } from './lockstep.ts';
+import type * as stateCodec from './riscv-state.ts';
 import type { HartBlock } from './riscv-state.ts';
 import type { Signals } from './signals.ts';
 import { JOURNAL_BYTES, VM_WORD, type VmLayout } from './vm-layout.ts';
@@ -50,7 +51,7 @@ const NEVER = 0xffff_ffff_ffff_ffffn;
 const FENCE_CODE = 0;
 const PRIVILEGE_MACHINE = 3;
 
-type StateCodec = typeof import('./riscv-state.ts');
+type StateCodec = typeof stateCodec;
 
 interface IsaExports {
   deliver(env: number): void;
@@ -314,6 +315,8 @@ export class RiscvVcpu {
     } finally {
       // Whoever finds this vCPU standing still may rely on its having told what it overwrote.
       this.engine.readCodeLog();
+      // Whoever saves the machine saves the time up to here.
+      if (this.options.icount) this.updateTicks();
       this.stopRunning();
     }
   }

@@ -20,6 +20,8 @@ export interface SharedClock extends Clock {
   pause(): void;
   /** Guest time goes on where it stood. Same thread as {@link pause}. */
   resume(): void;
+  /** Guest time is this from now on, forward or back. While paused, on the thread that has the timers. */
+  set(nowNs: number): void;
   /** icount: guest time at which the earliest timer of any device is due, or Infinity. Any thread. */
   nextDeadlineNs(): number;
   /** icount: the vCPU tells the time; never goes back. */
@@ -115,6 +117,7 @@ function createWallClock(handle: ClockHandle): SharedClock {
       Atomics.store(words, WORD_RUNNING, 1);
       for (const timer of pending) arm(timer);
     },
+    set: (now) => void (values[CELL_FROZEN] = now),
     nextDeadlineNs: () => Infinity,
     publish() {},
     runDue() {},
@@ -160,6 +163,7 @@ function createIcountClock(handle: ClockHandle): SharedClock {
     running: () => words[WORD_RUNNING] !== 0,
     pause: () => void Atomics.store(words, WORD_RUNNING, 0),
     resume: () => void Atomics.store(words, WORD_RUNNING, 1),
+    set: (now) => void (values[CELL_PUBLISHED] = now),
     nextDeadlineNs: () => values[CELL_NEXT_DEADLINE] as number,
     publish(now) {
       if (now > nowNs()) values[CELL_PUBLISHED] = now;

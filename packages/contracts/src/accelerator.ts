@@ -30,9 +30,14 @@ export interface VcpuHost {
 export interface Vcpu {
   readonly index: number;
   run(): VcpuExit;
+  /** Present where saving needs something loaded first: to be awaited before the first {@link save} or {@link load}. */
+  prepareState?(): Promise<void>;
   /** Whole architectural state; only between two `run`s. */
   save(): StateSection;
-  /** @throws PolyvisorError `corrupt` when a register holds what the CPU can't. */
+  /**
+   * Memory has its contents already, and the machine's clock its time.
+   * @throws PolyvisorError `corrupt` when a register holds what the CPU can't; the vCPU is then as after a reset.
+   */
   load(section: StateSection): void;
   reset(): void;
   close(): void;

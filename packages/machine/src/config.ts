@@ -1,4 +1,4 @@
-import type { CharBackend, Logger } from '@polyvisor/contracts';
+import type { CharBackend, Logger, StateSection } from '@polyvisor/contracts';
 
 /** Which tiers of the translator run guest code; `lockstep` runs both and stops at the first difference. */
 export type TcgTier = 'auto' | 'interpreter' | 'translator' | 'lockstep';
@@ -101,6 +101,13 @@ export interface MachineStats {
   readonly [name: string]: number;
 }
 
+/** Saved state of one part of a machine: a device, a vCPU, an interrupt controller, the clock. */
+export interface SavedPart {
+  /** Unique in its machine: `serial0`, `vcpu1`. */
+  readonly name: string;
+  readonly section: StateSection;
+}
+
 /** A built machine. Made by `createMachine(config)`; starts no vCPU until {@link start}. */
 export interface Machine {
   start(): void;
@@ -112,6 +119,20 @@ export interface Machine {
   reset(): void;
   pause(): Promise<void>;
   resume(): void;
+  /** Guest RAM, as it lies in shared memory: where the guest and its devices work. */
+  readonly ram: Uint8Array;
+  /**
+   * State of everything but RAM, which the caller copies. Only while paused.
+   * @throws PolyvisorError (rejects) `busy` when the machine is not paused.
+   */
+  save(): Promise<SavedPart[]>;
+  /**
+   * Takes over the state of a machine of the same configuration; RAM must have its contents already. While paused,
+   * or before `start`. The guest goes on with `resume` or `start`.
+   * @throws PolyvisorError (rejects) `corrupt` or `unsupported` when a part can't be in that state or parts are
+   * missing or foreign; the machine is then as after a reset. `busy` while it runs.
+   */
+  load(parts: readonly SavedPart[]): Promise<void>;
   /** Asks the guest to give back memory until it has `targetBytes`; needs `balloon`. */
   balloon(targetBytes: number): void;
   /**

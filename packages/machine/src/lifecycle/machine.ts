@@ -1,3 +1,4 @@
+import { PolyvisorError } from '@polyvisor/contracts';
 import type { Machine, MachineConfig, MachineEnd } from '../config.ts';
 import type { Board } from './board.ts';
 
@@ -38,6 +39,24 @@ export function createMachineLife(
       end({ kind: 'failure', error: error instanceof Error ? error : new Error(String(error)) });
     });
     return queue;
+  }
+
+  /** Likewise, for what the caller must know of and the machine survives. */
+  function enqueueFor<T>(work: () => Promise<T>): Promise<T> {
+    const result = queue.then(work);
+    queue = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  function refuseWhileRunning(what: string, standing: boolean): void {
+    if (standing && ending === undefined) return;
+    throw new PolyvisorError('busy', {
+      what,
+      ...(ending === undefined ? { hint: 'pause it first' } : { limit: 'it has ended' }),
+    });
   }
 
   async function standStill(): Promise<void> {
@@ -115,6 +134,25 @@ export function createMachineLife(
         goOn();
       });
     },
+    ram: board.ram,
+    save: () =>
+      enqueueFor(async () => {
+        refuseWhileRunning("can't save the machine", paused);
+        return board.save();
+      }),
+    load: (parts) =>
+      enqueueFor(async () => {
+        refuseWhileRunning("can't load a state", paused || !started);
+        if (!paused) await quiesceDevices();
+        try {
+          await board.load(parts);
+        } catch (error) {
+          await board.reset();
+          throw error;
+        } finally {
+          if (!paused) resumeDevices();
+        }
+      }),
     balloon(targetBytes) {
       board.balloon(targetBytes);
     },

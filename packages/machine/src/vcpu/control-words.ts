@@ -1,3 +1,6 @@
+import { PolyvisorError } from '@polyvisor/contracts';
+import type { HartPowerState } from '@polyvisor/proto/state/hart-power';
+
 /*
  * Words that tell a vCPU's thread what to do, CONTROL_WORDS a vCPU in one Int32Array of shared memory. Whoever
  * changes one rings the thread's bell; a thread in `run` has to be kicked besides.
@@ -56,4 +59,35 @@ export function startHart(
   Atomics.store(control, base + HART_STATE, HART_START_PENDING);
   ringBell(control, hart);
   return true;
+}
+
+/** Power states of all harts, to save. While no thread runs. */
+export function captureHarts(control: Int32Array): HartPowerState {
+  const state: HartPowerState = { state: [], start: [], opaque: [] };
+  const wide = (at: number): bigint =>
+    (BigInt((control[at + 1] as number) >>> 0) << 32n) | BigInt((control[at] as number) >>> 0);
+  for (let base = 0; base < control.length; base += CONTROL_WORDS) {
+    state.state.push(control[base + HART_STATE] as number);
+    state.start.push(wide(base + START_LOW));
+    state.opaque.push(wide(base + OPAQUE_LOW));
+  }
+  return state;
+}
+
+/** @throws PolyvisorError `corrupt` for states of other harts; nothing is changed then. While no thread runs. */
+export function restoreHarts(control: Int32Array, { state, start, opaque }: HartPowerState): void {
+  const harts = control.length / CONTROL_WORDS;
+  const complete = state.length === harts && start.length === harts && opaque.length === harts;
+  if (!complete || state.some((each) => each > HART_START_PENDING)) {
+    throw new PolyvisorError('corrupt', { what: 'bad saved power state', limit: `${harts} harts expected` });
+  }
+  for (let hart = 0; hart < harts; hart++) {
+    const base = hart * CONTROL_WORDS;
+    const words = [start[hart] as bigint, opaque[hart] as bigint].flatMap((value) => [
+      Number(BigInt.asIntN(32, value)),
+      Number(BigInt.asIntN(32, value >> 32n)),
+    ]);
+    control.set(words, base + START_LOW);
+    Atomics.store(control, base + HART_STATE, state[hart] as number);
+  }
 }

@@ -1,4 +1,5 @@
 import type { ClockHandle } from '@polyvisor/clock';
+import type { ErrorCode, StateSection } from '@polyvisor/contracts';
 import type { RemoteWindow } from '../bus/remote-window.ts';
 
 /** What a vCPU thread gets when it is made. */
@@ -32,6 +33,11 @@ export interface OpenVcpuMessage {
   readonly builtinSbi: boolean;
 }
 
+/** To a parked vCPU thread, followed by a ring of its bell; it answers each. */
+export type VcpuStateMessage =
+  | { readonly kind: 'save' }
+  | { readonly kind: 'load'; readonly section: StateSection };
+
 /** From a vCPU thread to the main thread. `null`, the cheapest message, wakes the server of its request ring. */
 export type VcpuThreadMessage =
   | null
@@ -40,4 +46,8 @@ export type VcpuThreadMessage =
   | { readonly kind: 'running'; readonly atMs: number }
   /** Answer to the PARK_REQUEST of that count. */
   | { readonly kind: 'parked'; readonly request: number }
+  /** Answers to {@link VcpuStateMessage}: its state, that it has taken over another, or why not. */
+  | { readonly kind: 'saved'; readonly section: StateSection }
+  | { readonly kind: 'loaded' }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'failed'; readonly error: Error };

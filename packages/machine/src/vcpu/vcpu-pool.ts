@@ -1,4 +1,4 @@
-import { PolyvisorError } from '@polyvisor/contracts';
+import { PolyvisorError, type StateSection } from '@polyvisor/contracts';
 import { Worker } from 'node:worker_threads';
 import { RING_WORDS } from '../bus/request-ring.ts';
 import {
@@ -13,7 +13,7 @@ import {
   ringBell,
   startHart,
 } from './control-words.ts';
-import type { OpenVcpuMessage, VcpuThreadData, VcpuThreadMessage } from './messages.ts';
+import type { OpenVcpuMessage, VcpuStateMessage, VcpuThreadData, VcpuThreadMessage } from './messages.ts';
 
 /** The vCPU threads of a machine, seen from its main thread. All vCPUs start parked and stopped. */
 export interface VcpuPool {
@@ -30,6 +30,13 @@ export interface VcpuPool {
   unpark(): void;
   /** Only while parked: every hart stopped, then `first` started at a pc. */
   powerOn(harts: readonly number[], pc: number, argument: number): void;
+  /** Only while parked: each vCPU's architectural state. */
+  save(): Promise<StateSection[]>;
+  /**
+   * Only while parked: each vCPU takes over a state.
+   * @throws PolyvisorError (rejects) `corrupt` or `unsupported`; vCPUs that have done so already keep it.
+   */
+  load(sections: readonly StateSection[]): Promise<void>;
   /** Ends the threads. Idempotent. */
   close(): Promise<void>;
 }
@@ -63,6 +70,8 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
   let firstRunMs = 0;
   let parking: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
+  const opened = Array.from({ length: count }, () => Promise.withResolvers<void>());
+  const answers = new Map<number, (message: VcpuThreadMessage) => void>();
 
   const workers = rings.map((ring, index) => {
     control[index * CONTROL_WORDS + HART_STATE] = HART_STOPPED;
@@ -92,8 +101,26 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
   function receive(index: number, message: VcpuThreadMessage): void {
     if (message === null) onWake(index);
     else if (message.kind === 'running') firstRunMs ||= message.atMs - performance.timeOrigin;
+    else if (message.kind === 'opened') opened[index]?.resolve();
+    else if (message.kind === 'saved' || message.kind === 'loaded' || message.kind === 'refused')
+      answers.get(index)?.(message);
     else if (message.kind === 'failed') onFailure(message.error);
     else if (message.kind === 'parked' && message.request === parkRequest) waiting.get(index)?.();
+  }
+
+  /** Asks a parked thread for something and waits for its answer. */
+  async function ask(index: number, message: VcpuStateMessage): Promise<VcpuThreadMessage> {
+    await Promise.race([opened[index]?.promise, exited[index]]);
+    if (gone.has(index)) throw new PolyvisorError('internal', { what: 'vCPU thread ended', which: `${index}` });
+    const reply = await new Promise<VcpuThreadMessage>((resolve) => {
+      answers.set(index, resolve);
+      workers[index]?.postMessage(message);
+      ringBell(control, index);
+    });
+    answers.delete(index);
+    if (reply?.kind === 'refused')
+      throw new PolyvisorError(reply.code, { what: reply.message, which: `vcpu${index}` });
+    return reply;
   }
 
   function command(value: number): void {
@@ -136,6 +163,17 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
     powerOn(harts, pc, argument) {
       for (let index = 0; index < count; index++) control[index * CONTROL_WORDS + HART_STATE] = HART_STOPPED;
       for (const hart of harts) startHart(control, hart, halves(pc), halves(argument));
+    },
+    save: () =>
+      Promise.all(
+        workers.map(async (_, index) => {
+          const reply = await ask(index, { kind: 'save' });
+          if (reply?.kind === 'saved') return reply.section;
+          throw new PolyvisorError('internal', { what: 'vCPU thread gave a wrong answer', which: `${index}` });
+        }),
+      ),
+    async load(sections) {
+      for (const [index, section] of sections.entries()) await ask(index, { kind: 'load', section });
     },
     close() {
       closing ??= (async () => {

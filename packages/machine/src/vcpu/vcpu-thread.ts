@@ -1,5 +1,5 @@
 import { PolyvisorError } from '@polyvisor/contracts';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 import { openHart } from '../boards/riscv-virt/open-hart.ts';
 import type { BoardVcpu, OpenBoardVcpu } from './board-vcpu.ts';
 import {
@@ -14,11 +14,11 @@ import {
   HART_STOPPED,
   PARK_REQUEST,
 } from './control-words.ts';
-import type { OpenVcpuMessage, VcpuThreadData, VcpuThreadMessage } from './messages.ts';
+import type { OpenVcpuMessage, VcpuStateMessage, VcpuThreadData, VcpuThreadMessage } from './messages.ts';
 
 /*
  * A vCPU's thread. Its modules are on the way to the first guest instruction, so it imports little.
- * It never returns to its event loop while the machine lives: all that it is told comes through shared words.
+ * It never returns to its event loop while the machine runs: all that it is told then comes through shared words.
  */
 
 const BOARDS: Readonly<Record<OpenVcpuMessage['board'], OpenBoardVcpu>> = { 'riscv-virt': openHart };
@@ -38,17 +38,17 @@ async function live(message: OpenVcpuMessage): Promise<void> {
   try {
     const board = await BOARDS[message.board]({ data, message, wakeServer: () => post(null) });
     post({ kind: 'opened' });
-    obey(board);
+    await obey(board);
     board.vcpu.close();
   } catch (error) {
     post({ kind: 'failed', error: asError(error) });
-    obey(undefined);
+    await obey(undefined);
   }
   parentPort?.close();
 }
 
 /** Does what the control words tell until they tell to exit; without a vCPU it only answers. */
-function obey(board: BoardVcpu | undefined): void {
+async function obey(board: BoardVcpu | undefined): Promise<void> {
   let runnable = board;
   let parked = 0;
   let hasRun = false;
@@ -63,6 +63,12 @@ function obey(board: BoardVcpu | undefined): void {
         parked = request;
         post({ kind: 'parked', request });
       }
+      const asked = receiveMessageOnPort(parentPort as MessagePort);
+      if (asked !== undefined) {
+        // Only here does the thread let go for a moment: what saves a state is loaded when somebody asks.
+        post(await answer(board, (asked as { readonly message: VcpuStateMessage }).message));
+        continue;
+      }
     } else if (runnable !== undefined && isStarted(runnable)) {
       if (!hasRun) post({ kind: 'running', atMs: performance.timeOrigin + performance.now() });
       hasRun = true;
@@ -70,6 +76,20 @@ function obey(board: BoardVcpu | undefined): void {
       continue;
     }
     Atomics.wait(control, base + BELL, bell);
+  }
+}
+
+async function answer(board: BoardVcpu | undefined, message: VcpuStateMessage): Promise<VcpuThreadMessage> {
+  try {
+    if (board === undefined)
+      throw new PolyvisorError('internal', { what: 'vCPU was not opened', which: `${index}` });
+    await board.vcpu.prepareState?.();
+    if (message.kind === 'save') return { kind: 'saved', section: board.vcpu.save() };
+    board.vcpu.load(message.section);
+    return { kind: 'loaded' };
+  } catch (error) {
+    const code = error instanceof PolyvisorError ? error.code : 'internal';
+    return { kind: 'refused', code, message: asError(error).message };
   }
 }
 

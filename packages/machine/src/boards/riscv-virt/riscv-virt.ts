@@ -25,6 +25,7 @@ import type { Board } from '../../lifecycle/board.ts';
 import { SRST_REASON_FAILURE, SRST_SHUTDOWN } from '../../sbi/registers.ts';
 import { createVcpuPool } from '../../vcpu/vcpu-pool.ts';
 import type { VcpuPool } from '../../vcpu/vcpu-pool.ts';
+import type { BoardParts } from './board-state.ts';
 import { buildBoardTree } from './board-tree.ts';
 import { openBootImages } from './boot-images.ts';
 import type { BootImages } from './boot-images.ts';
@@ -128,9 +129,26 @@ export async function createRiscvVirt(
     );
     for (const server of servers) server.wake();
     await loading;
+    const parts = (): BoardParts => ({
+      clock,
+      pool,
+      plic: irqchip.plic,
+      aclint: irqchip.aclint,
+      devices: bus.mapped.map(({ device }) => device),
+    });
+    const ramRegion = vm.memory.regions[0];
     return {
       clock,
       pool,
+      ram: new Uint8Array(vm.memory.buffer, ramRegion?.offset, config.memory),
+      async save() {
+        const { saveBoard } = await import('./board-state.ts');
+        return saveBoard(parts());
+      },
+      async load(saved) {
+        const { loadBoard } = await import('./board-state.ts');
+        await loadBoard(parts(), saved, config.cpus);
+      },
       devices: () => bus.mapped.map(({ device }) => device),
       async reset() {
         // Devices first: they lower their lines, then the controllers forget what was pending.
