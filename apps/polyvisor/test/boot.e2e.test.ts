@@ -5,20 +5,30 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { cacheFolder } from '../src/image/cache-folder.ts';
 import { DEFAULT_IMAGE, parseImageName } from '../src/image/image-name.ts';
 import { createImageStore } from '../src/image/image-store.ts';
+import { RECIPE } from '../src/image/pull-image.ts';
 
 const main = join(import.meta.dirname, '../src/main.ts');
 const BOOT_LIMIT_MS = 240_000;
 
-/** Runs the command from sources; input goes in at once. */
-async function polyvisor(args: readonly string[], input?: string) {
+/** Runs the command from sources; input goes in at once, and each further piece once the console has shown its text. */
+async function polyvisor(
+  args: readonly string[],
+  input?: string,
+  ...answers: [text: string, input: string][]
+) {
   const child = spawn(process.execPath, ['--conditions=@polyvisor/source', main, ...args], {
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   let output = '';
   let errors = '';
-  child.stdout!.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stdout!.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    while (answers[0] !== undefined && output.includes(answers[0][0]))
+      child.stdin!.write(answers.shift()![1]);
+    if (answers.length === 0) child.stdin?.end();
+  });
   child.stderr!.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  child.stdin?.end(input);
+  child.stdin?.write(input ?? '');
   const status = await new Promise((resolve) => child.on('close', resolve));
   return { status, output, errors };
 }
@@ -26,7 +36,7 @@ async function polyvisor(args: readonly string[], input?: string) {
 describe('the default guest', () => {
   beforeAll(async () => {
     const store = createImageStore(cacheFolder());
-    if (store.read(parseImageName(DEFAULT_IMAGE)) !== undefined) return;
+    if (store.read(parseImageName(DEFAULT_IMAGE))?.recipe === RECIPE) return;
     const { status, errors } = await polyvisor(['image', 'pull']);
     if (status !== 0) throw new Error(`the default image can't be pulled: ${errors}`);
   }, BOOT_LIMIT_MS);
@@ -51,9 +61,13 @@ describe('the default guest', () => {
     'virtio console, the builtin firmware, --no-reboot',
     async () => {
       const args = ['run', '--net', 'none', '--console', 'virtio', '--firmware', 'builtin', '--no-reboot'];
-      const { status, output, errors } = await polyvisor(args, 'tty\nreboot\n');
+      const { status, output, errors } = await polyvisor(args, 'tty\necho nap$((1))time; sleep 1000\n', [
+        'nap1time',
+        '\x03echo awake$((1))\nreboot\n',
+      ]);
       expect(errors).toContain('the guest rebooted, and --no-reboot was given');
       expect(output).toContain('/dev/hvc0');
+      expect(output).toContain('awake1');
       expect(status).toBe(3);
     },
     BOOT_LIMIT_MS,

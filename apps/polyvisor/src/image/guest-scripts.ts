@@ -83,12 +83,13 @@ for file in /sys/bus/virtio/drivers/9pnet_virtio/virtio*/mount_tag; do
 done
 
 # The command passes its terminal's size in the environment, because a serial line can't tell.
-stty size >/dev/null 2>&1 || stty cols "\${COLUMNS:-80}" rows "\${LINES:-24}"
+columns=\${COLUMNS:-80} rows=\${LINES:-24}
+# stty believes them, too, and has status 0 when it knows nothing.
 unset COLUMNS LINES
+[ -n "$(stty size 2>/dev/null)" ] || stty cols "$columns" rows "$rows"
 echo "polyvisor: $(uname -srm); 'poweroff' or 'exit' ends the machine"
 cd /root
-# BusyBox's poweroff, halt and reboot send these signals to process 1. Waiting for a child in the
-# background lets the traps run at once.
+# BusyBox's poweroff, halt and reboot send these signals to process 1.
 end() {
   sync
   umount -a -r 2>/dev/null
@@ -97,9 +98,12 @@ end() {
 trap 'end poweroff' USR2
 trap 'end halt' USR1
 trap 'end reboot' TERM
-setsid cttyhack sh -l &
-wait $!
-end poweroff
+# Not with "&": programs of a shell in the background would be deaf to Ctrl-C. And not in the foreground: traps
+# would run after its end only. So it is a daemon, and process 1 reads a pipe that ends when the shell does.
+mkfifo /run/shell
+start-stop-daemon -S -b -x /bin/sh -- -c 'exec 9>/run/shell; cd /root; setsid cttyhack sh -l 9>&-; :'
+# A child's end interrupts the opening.
+while :; do { read -r ended; end poweroff; } 2>/dev/null </run/shell; done
 `;
 
 export const UDHCPC_SCRIPT = `#!/bin/busybox sh

@@ -14,7 +14,7 @@ import type { ImageFileKey, ImageManifest, ImageStore, StoredFile } from './imag
 import type { Progress } from './progress.ts';
 
 /** Raise it when the same packages give another image (scripts, modules, layout). */
-const RECIPE = 6;
+export const RECIPE = 7;
 
 /** In this order, each with what it depends on; those that a kernel has built in are left out. */
 const MODULES = [

@@ -16,11 +16,6 @@ const NOT_DETERMINISTIC: readonly (readonly [string, (settings: RunSettings) => 
   ['cpus', ({ cpus }) => cpus > 1, "vCPU threads run at the host's pace; use --cpus 1"],
   ['net', ({ nets }) => nets.length > 0, 'packets come from outside; use --net none'],
   ['share', ({ shares }) => shares.length > 0, 'a host folder changes from outside; leave it out'],
-  [
-    'disk',
-    ({ disks }) => disks.length > 0,
-    "a disk answers at the host's pace; put the files into the initrd",
-  ],
   ['balloon', ({ balloon }) => balloon, 'the host moves it; use --no-balloon'],
 ];
 

@@ -195,7 +195,7 @@ describe('contradictions', () => {
       rng: true,
       balloon: true,
     };
-    expect(check(given)).toEqual(['cpus', 'net', 'share', 'disk', 'balloon']);
+    expect(check(given)).toEqual(['cpus', 'net', 'share', 'balloon']);
   });
   test('others', () => {
     const disk = (path: string, serial?: string) =>

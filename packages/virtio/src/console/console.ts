@@ -17,7 +17,7 @@ export interface VirtioConsoleOptions {
   readonly columns?: number;
   readonly rows?: number;
   /**
-   * Rows before columns in resize messages: against the spec, but what Linux before 6.15 reads.
+   * Rows before columns in resize messages: against the spec, but what Linux before 6.15 reads, where the fix is not in its stable series.
    * Default false.
    */
   readonly rowsFirst?: boolean;

@@ -118,8 +118,7 @@ async function openBackends(
 
 function openConsole({ consolePorts, consoleSize }: MachineConfig): VirtioConsole | undefined {
   if (consolePorts.length === 0) return undefined;
-  // Debian's kernels read sizes this way round: Linux's fix is younger than trixie's 6.12.
-  return createVirtioConsole({ ...consoleSize, rowsFirst: true }, { ports: consolePorts });
+  return createVirtioConsole({ ...consoleSize }, { ports: consolePorts });
 }
 
 // What stands behind a device is loaded on demand: it is not on the way of a machine without it.
