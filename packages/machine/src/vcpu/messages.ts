@@ -35,8 +35,7 @@ export interface OpenVcpuMessage {
 
 /** To a parked vCPU thread, followed by a ring of its bell; it answers each. */
 export type VcpuStateMessage =
-  | { readonly kind: 'save' }
-  | { readonly kind: 'load'; readonly section: StateSection };
+  { readonly kind: 'save' } | { readonly kind: 'load'; readonly section: StateSection };
 
 /** From a vCPU thread to the main thread. `null`, the cheapest message, wakes the server of its request ring. */
 export type VcpuThreadMessage =

@@ -111,7 +111,8 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
   /** Asks a parked thread for something and waits for its answer. */
   async function ask(index: number, message: VcpuStateMessage): Promise<VcpuThreadMessage> {
     await Promise.race([opened[index]?.promise, exited[index]]);
-    if (gone.has(index)) throw new PolyvisorError('internal', { what: 'vCPU thread ended', which: `${index}` });
+    if (gone.has(index))
+      throw new PolyvisorError('internal', { what: 'vCPU thread ended', which: `${index}` });
     const reply = await new Promise<VcpuThreadMessage>((resolve) => {
       answers.set(index, resolve);
       workers[index]?.postMessage(message);
@@ -169,7 +170,10 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
         workers.map(async (_, index) => {
           const reply = await ask(index, { kind: 'save' });
           if (reply?.kind === 'saved') return reply.section;
-          throw new PolyvisorError('internal', { what: 'vCPU thread gave a wrong answer', which: `${index}` });
+          throw new PolyvisorError('internal', {
+            what: 'vCPU thread gave a wrong answer',
+            which: `${index}`,
+          });
         }),
       ),
     async load(sections) {

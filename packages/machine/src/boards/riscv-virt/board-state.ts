@@ -71,7 +71,11 @@ export async function saveBoard(parts: BoardParts): Promise<SavedPart[]> {
  * Loads all parts: devices, then controllers, then vCPUs, which look at both.
  * @throws PolyvisorError (rejects) `corrupt` or `unsupported`; the board is then half loaded.
  */
-export async function loadBoard(parts: BoardParts, saved: readonly SavedPart[], harts: number): Promise<void> {
+export async function loadBoard(
+  parts: BoardParts,
+  saved: readonly SavedPart[],
+  harts: number,
+): Promise<void> {
   const all = keepers(parts);
   const vcpus = Array.from({ length: harts }, (_, index) => `vcpu${index}`);
   const byName = new Map(saved.map(({ name, section }) => [name, section]));

@@ -28,6 +28,9 @@ export function checkConfig(config: MachineConfig): void {
     throw bad('number of CPUs', `${cpus}`, 'icount runs one CPU: several would not run the same way twice');
   if (config.nets.length > 0)
     throw bad('network', 'with icount', 'packets from outside would not come the same way twice');
+  if (config.shares.length > 0)
+    throw bad('share', 'with icount', 'a host folder is not the same twice, and changes from outside');
+  if (config.balloon) throw bad('balloon', 'with icount', 'the host moves it at times of its own');
 }
 
 /** @throws PolyvisorError `invalid-argument` for what the console device has no room for. */

@@ -32,6 +32,7 @@ import type { BootImages } from './boot-images.ts';
 import { checkConfig, checkConsoleSize } from './check-config.ts';
 import { createDevices } from './devices.ts';
 import { MROM_BASE, MROM_SIZE, NS_PER_TICK, RAM_BASE } from './memory-map.ts';
+import { unattended } from './unattended.ts';
 
 /** What the guest, or a failure, asks of the machine. */
 export interface BoardEvents {
@@ -49,11 +50,12 @@ const RNG_SEED_SIZE = 32;
  * @throws PolyvisorError; nothing is left open then.
  */
 export async function createRiscvVirt(
-  config: MachineConfig,
+  given: MachineConfig,
   accelerator: MachineAccelerator,
   events: BoardEvents,
 ): Promise<Board> {
-  checkConfig(config);
+  checkConfig(given);
+  const config = given.accel.icount ? unattended(given) : given;
   const images = openBootImages(config);
   const cleanups: (() => unknown)[] = [() => images.close()];
   try {
