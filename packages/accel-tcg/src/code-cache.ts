@@ -131,7 +131,9 @@ export class CodeCache {
   wrote(page: number, offset: number, width: number): boolean {
     const all = this.byPage.get(page);
     if (all === undefined) return true;
-    const hit = all.some((code) => code.live && (code.misses++ > PATIENCE || this.decoded(code, offset, width)));
+    const hit = all.some(
+      (code) => code.live && (code.misses++ > PATIENCE || this.decoded(code, offset, width)),
+    );
     if (hit) this.drop(page);
     return !all.some((code) => code.live);
   }
@@ -175,7 +177,8 @@ export class CodeCache {
 
   /** A place has to become hot again from the beginning. */
   forgetCount(code: CodePage, record: number): void {
-    const at = code.records + this.recordArea + TAIL_RECORDS * RECORD.size + ((record - code.records) >> 4) * 2;
+    const at =
+      code.records + this.recordArea + TAIL_RECORDS * RECORD.size + ((record - code.records) >> 4) * 2;
     this.u8.fill(0, at, at + 2);
   }
 
@@ -208,7 +211,8 @@ export class CodeCache {
   /** Records behind the page lead out of it. */
   private writeTail(code: CodePage): void {
     const tail = code.records + this.recordArea;
-    for (let at = tail; at < tail + TAIL_RECORDS * RECORD.size; at += RECORD.size) this.words[at >>> 2] = HANDLER.pageExit;
+    for (let at = tail; at < tail + TAIL_RECORDS * RECORD.size; at += RECORD.size)
+      this.words[at >>> 2] = HANDLER.pageExit;
   }
 
   private wipe(code: CodePage): void {

@@ -7,7 +7,10 @@ const openTestLog = () => openCodeLog(new Int32Array(new SharedArrayBuffer(16 + 
 
 describe('code log', () => {
   test('a reader sees every entry once, in order', () => {
-    const event = fc.record({ page: fc.nat(0x3fff_ffff), event: fc.constantFrom<CodeEvent>('overwritten', 'translated') });
+    const event = fc.record({
+      page: fc.nat(0x3fff_ffff),
+      event: fc.constantFrom<CodeEvent>('overwritten', 'translated'),
+    });
     fc.assert(
       fc.property(fc.array(fc.array(event, { maxLength: 20 }), { maxLength: 20 }), (batches) => {
         const log = openTestLog();

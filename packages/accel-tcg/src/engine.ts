@@ -104,7 +104,13 @@ export class Engine {
   private codeLogTail: number;
   private lastTranslated: number;
   /** Statistics. */
-  readonly counts = { regionsInstalled: 0, regionsDropped: 0, regionsRefused: 0, regionsSwapped: 0, codeStores: 0 };
+  readonly counts = {
+    regionsInstalled: 0,
+    regionsDropped: 0,
+    regionsRefused: 0,
+    regionsSwapped: 0,
+    codeStores: 0,
+  };
 
   constructor(options: EngineOptions, guest: GuestLink, host: EngineHost) {
     const { memory, env } = options;
@@ -136,7 +142,8 @@ export class Engine {
     });
 
     const hostFunctions = {
-      records: (_env: number, page: number, mode: number) => this.cache.records(page, this.decodeMode(mode)) | 0,
+      records: (_env: number, page: number, mode: number) =>
+        this.cache.records(page, this.decodeMode(mode)) | 0,
       code_write: (_env: number, address: number, width: number) => this.codeWritten(address >>> 0, width),
       decode: (_env: number, record: number) => this.decode(record >>> 0),
       crossing: (_env: number, record: number) => this.crossing(record >>> 0),
@@ -215,7 +222,10 @@ export class Engine {
 
   /** Exact instruction count. */
   instructionCount(): number {
-    return Number(this.bigWords[(this.env + ENV.icount) >>> 3]) - (this.words[(this.env + ENV.budget) >>> 2] as number);
+    return (
+      Number(this.bigWords[(this.env + ENV.icount) >>> 3]) -
+      (this.words[(this.env + ENV.budget) >>> 2] as number)
+    );
   }
 
   /** The instruction counted last was not executed after all. */
@@ -247,7 +257,8 @@ export class Engine {
 
   private decode(record: number): void {
     const page = this.cache.pageAt(record);
-    if (page === undefined) throw new PolyvisorError('internal', { what: 'record outside the arena', which: `${record}` });
+    if (page === undefined)
+      throw new PolyvisorError('internal', { what: 'record outside the arena', which: `${record}` });
     this.cache.revive(page);
     this.predecoder.decodePage(page.records, page.host, record, this.pc(), this.mode());
   }
@@ -257,19 +268,28 @@ export class Engine {
     const pc = this.pc();
     if (this.isRegion(record) && !this.fits(record)) this.mismatch(record, PATIENCE);
     const inFirst = PAGE_SIZE - Number(pc & 0xfffn);
-    const walk = this.guest.modules['isa']?.['walk'] as unknown as (env: number, va: bigint, access: number) => number;
+    const walk = this.guest.modules['isa']?.['walk'] as unknown as (
+      env: number,
+      va: bigint,
+      access: number,
+    ) => number;
     const { maxLength } = this.guest.frontEnd;
     const bytes = new Uint8Array(maxLength);
     if (walk(this.env, pc, 2) === 0) return;
     const first = this.walkedHost();
     bytes.set(this.bytes.subarray(first, first + Math.min(inFirst, maxLength)));
     // A short instruction may turn out to need nothing of the next page.
-    if (this.predecoder.decodeCrossing(this.env + ENV.crossing, bytes.subarray(0, inFirst), pc, this.mode())) return;
+    if (this.predecoder.decodeCrossing(this.env + ENV.crossing, bytes.subarray(0, inFirst), pc, this.mode()))
+      return;
     const next = (pc & ~0xfffn) + 0x1000n;
     if (walk(this.env, BigInt.asUintN(64, next), 2) === 0) return;
     const second = this.walkedHost();
     if (second === 0) {
-      const fault = this.guest.modules['isa']?.['access_fault'] as unknown as (e: number, va: bigint, a: number) => void;
+      const fault = this.guest.modules['isa']?.['access_fault'] as unknown as (
+        e: number,
+        va: bigint,
+        a: number,
+      ) => void;
       fault(this.env, next, 2);
       return;
     }
@@ -493,7 +513,7 @@ export class Engine {
       this.words[(this.env + ENV.fault) >>> 2] = 0;
       return undefined;
     }
-    const entry = this.env + ENV.fetch + (Number((this.pc() >> 12n) & BigInt(FETCH_ENTRIES - 1)) * FETCH.size);
+    const entry = this.env + ENV.fetch + Number((this.pc() >> 12n) & BigInt(FETCH_ENTRIES - 1)) * FETCH.size;
     return this.cache.pageAt((this.words[(entry + FETCH.records) >>> 2] as number) >>> 0);
   }
 }

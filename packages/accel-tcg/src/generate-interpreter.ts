@@ -14,5 +14,6 @@ const THRESHOLD = { never: 0, hot: HOT_ENTRIES, eager: EAGER_ENTRIES } as const;
 
 /** Generates an interpreter; some 100 ms, which the build spares most starts. */
 export function generateRiscvInterpreter(variant: InterpreterVariant): Uint8Array<ArrayBuffer> {
-  return generateInterpreter(RISCV, { exact: variant.exact, hotThreshold: THRESHOLD[variant.compiles] }).bytes;
+  return generateInterpreter(RISCV, { exact: variant.exact, hotThreshold: THRESHOLD[variant.compiles] })
+    .bytes;
 }

@@ -1,1 +1,8 @@
-export { createTcg, type TcgHandle, type TcgOptions, type TcgVm, type TcgVmConfig, type Tier } from './tcg.ts';
+export {
+  createTcg,
+  type TcgHandle,
+  type TcgOptions,
+  type TcgVm,
+  type TcgVmConfig,
+  type Tier,
+} from './tcg.ts';

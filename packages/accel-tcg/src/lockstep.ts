@@ -152,7 +152,9 @@ export class Lockstep {
     for (const [host, byte] of stores) {
       own.delete(host);
       if (this.bytes[host] !== byte) {
-        differences.push(`memory at ${host.toString(16)}: translator ${byte}, interpreter ${this.bytes[host]}`);
+        differences.push(
+          `memory at ${host.toString(16)}: translator ${byte}, interpreter ${this.bytes[host]}`,
+        );
         break;
       }
     }
@@ -190,7 +192,11 @@ export class Lockstep {
   private eachStore(engine: Engine, visit: (host: number, width: number, old: bigint) => void): void {
     const end = engine.journalPosition() >>> 0;
     for (let at = this.journal.at; at < end; at += ENTRY) {
-      visit(this.view.getUint32(at, true), this.view.getUint32(at + 4, true), this.view.getBigUint64(at + 8, true));
+      visit(
+        this.view.getUint32(at, true),
+        this.view.getUint32(at + 4, true),
+        this.view.getBigUint64(at + 8, true),
+      );
     }
   }
 

@@ -13,7 +13,11 @@ export interface PhysicalRegion {
 const ENTRY = 32;
 
 /** Writes the region table: u64 gpa, u64 size, u32 address, u32 read-only. */
-export function writeRegionTable(memory: WebAssembly.Memory, at: number, regions: readonly PhysicalRegion[]): void {
+export function writeRegionTable(
+  memory: WebAssembly.Memory,
+  at: number,
+  regions: readonly PhysicalRegion[],
+): void {
   const view = new DataView(memory.buffer);
   regions.forEach((region, i) => {
     const entry = at + i * ENTRY;
@@ -28,7 +32,8 @@ export function writeRegionTable(memory: WebAssembly.Memory, at: number, regions
 export function hostOfPage(regions: readonly PhysicalRegion[], page: number): number {
   const gpa = page * PAGE_SIZE;
   for (const region of regions) {
-    if (gpa >= region.gpa && gpa + PAGE_SIZE <= region.gpa + region.size) return region.host + (gpa - region.gpa);
+    if (gpa >= region.gpa && gpa + PAGE_SIZE <= region.gpa + region.size)
+      return region.host + (gpa - region.gpa);
   }
   return 0;
 }

@@ -1,4 +1,12 @@
-import { emitRegion, formRegion, optimize, PAGE_SIZE, recordShift, type CodeSource, type FrontEnd } from '@polyvisor/tcg';
+import {
+  emitRegion,
+  formRegion,
+  optimize,
+  PAGE_SIZE,
+  recordShift,
+  type CodeSource,
+  type FrontEnd,
+} from '@polyvisor/tcg';
 import { hostOfPage, type PhysicalRegion } from './physical-memory.ts';
 import type { CompiledRegion, RegionRequest } from './region-compiler.ts';
 

@@ -61,7 +61,12 @@ async function openCompiler(tcg: TcgHandle, index: number): Promise<RegionCompil
     import('@polyvisor/isa-riscv'),
   ]);
   const counting = tcg.icount || tcg.tier === 'lockstep';
-  return new LocalCompiler(new RegionTranslator(RISCV, tcg.memory, tcg.regions, { counting, env: tcg.layout.vcpus + index * ENV.size }));
+  return new LocalCompiler(
+    new RegionTranslator(RISCV, tcg.memory, tcg.regions, {
+      counting,
+      env: tcg.layout.vcpus + index * ENV.size,
+    }),
+  );
 }
 
 /** Interrupt inputs of all harts, on a vCPU thread. */

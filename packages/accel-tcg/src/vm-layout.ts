@@ -81,7 +81,9 @@ export function layOutVm(vcpus: number, guestBytes: number, lockstep = false): V
   const ram = journals + journalsBytes;
   const wasmPages = Math.ceil((ram + guestBytes) / WASM_PAGE);
   if (wasmPages > MAX_WASM_PAGES) {
-    throw new RangeError(`guest memory of ${guestBytes} bytes with ${vcpus} vCPUs exceeds a 32-bit wasm memory`);
+    throw new RangeError(
+      `guest memory of ${guestBytes} bytes with ${vcpus} vCPUs exceeds a 32-bit wasm memory`,
+    );
   }
   return {
     regionTable,
