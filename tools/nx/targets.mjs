@@ -37,7 +37,11 @@ function inferProject(root, workspaceRoot) {
     targets.wasm = {
       command: `${node} --conditions=@polyvisor/source ${root}/src/node/generate-modules.ts`,
       cache: true,
-      inputs: ['{workspaceRoot}/packages/*/src/**/*', '!{workspaceRoot}/packages/*/src/**/*.test.ts', 'toolchain'],
+      inputs: [
+        '{workspaceRoot}/packages/*/src/**/*',
+        '!{workspaceRoot}/packages/*/src/**/*.test.ts',
+        'toolchain',
+      ],
       outputs: ['{projectRoot}/dist/*.wasm'],
     };
   }
