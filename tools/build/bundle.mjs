@@ -15,8 +15,8 @@ if (root === undefined || !existsSync(join(root, 'src/main.ts'))) {
 }
 const dist = join(root, 'dist');
 
-// Native code, and a logger that starts threads from files of its own: loaded from node_modules at run time.
-const external = ['koffi', 'pino'];
+// Native code: loaded from node_modules at run time.
+const external = ['koffi'];
 
 const urlPattern = /new URL\(\s*(['"])([^'"]+)\1\s*,\s*import\.meta\.url\s*,?\s*\)/g;
 const entries = new Map([['main', resolve(root, 'src/main.ts')]]);

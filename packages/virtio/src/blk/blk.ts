@@ -6,7 +6,7 @@ import type { VirtioBackend, VirtioHost } from '../backend/virtio-backend.ts';
 import type { QueueElement } from '../queue/element.ts';
 import type { Virtqueue } from '../queue/virtqueue.ts';
 import type { BlockBackend } from './block-backend.ts';
-import { BufferPool } from './buffer-pool.ts';
+import { BufferPool } from '../backend/buffer-pool.ts';
 import * as reg from './registers.ts';
 
 export interface VirtioBlkOptions {

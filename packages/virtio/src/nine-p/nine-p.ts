@@ -3,7 +3,7 @@ import { PolyvisorError } from '@polyvisor/contracts';
 import { loadSection, saveSection } from '@polyvisor/proto';
 import { virtioNinePState } from '@polyvisor/proto/state/virtio-backends';
 import type { VirtioBackend, VirtioHost } from '../backend/virtio-backend.ts';
-import { BufferPool } from '../blk/buffer-pool.ts';
+import { BufferPool } from '../backend/buffer-pool.ts';
 import type { QueueElement } from '../queue/element.ts';
 import type { Virtqueue } from '../queue/virtqueue.ts';
 import type { NinePServer } from './nine-p-server.ts';
