@@ -120,3 +120,19 @@ describe('CodeCache', () => {
     expect(words[record >>> 2]).toBe(0);
   });
 });
+
+test('room for pages is told before anything is dropped for it', () => {
+  for (let page = 0; page < PAGES - 1; page++) decode(page, 0);
+  expect(cache.hasRoom([0, PAGES], 0)).toBe(true);
+  expect(cache.hasRoom([PAGES, PAGES + 1], 0)).toBe(false);
+  expect(cache.hasRoom([0, 1], 0)).toBe(true);
+  expect(cache.flushes).toBe(0);
+});
+
+test('when everything is dropped, record arrays stay where they are', () => {
+  const record = decode(1, 8);
+  cache.dropAll();
+  expect(words[record >>> 2]).toBe(0);
+  expect(cache.pageAt(record)).toMatchObject({ page: 1, live: false });
+  expect(decode(1, 8)).toBe(record);
+});

@@ -181,8 +181,8 @@ export class Engine {
   }
 
   /** At a safe point: takes in compiled regions and what others did to code pages. */
-  safePoint(stoodStill = false): void {
-    this.readCodeLog(stoodStill);
+  safePoint(): void {
+    this.readCodeLog();
     this.installReady();
   }
 
