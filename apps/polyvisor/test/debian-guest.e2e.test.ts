@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWith } from '@polyvisor/testkit/needs';
+import { writeCpio } from '../src/archive/cpio.ts';
 import { defaultImage, runCommand, startCommand } from './run-command.ts';
 
 /*
@@ -138,25 +139,21 @@ describeWith(needs, 'Debian on a whole machine, by the command', () => {
   test(
     'with --icount two boots are the same, byte for byte and instruction for instruction',
     async () => {
-      const args = [
-        'run',
-        '--icount',
-        '--no-balloon',
-        '--net',
-        'none',
-        '--memory',
-        '128M',
-        '--firmware',
-        'builtin',
-        '--stats',
-      ];
-      const script = ['--append', 'init=/bin/true rdinit=/bin/poweroff'];
-      const runs = [await runCommand([...args, ...script]), await runCommand([...args, ...script])];
+      // Nothing can be typed: what the shell reads first ends the machine.
+      const profile = new TextEncoder().encode('ls -lR /sys >/tmp/list; wc -l /tmp/list; date; poweroff\n');
+      const more = writeCpio([{ type: 'file', path: 'etc/profile', mode: 0o644, data: profile }]);
+      const initrd = join(folder, 'initrd');
+      writeFileSync(initrd, Buffer.concat([readFileSync(image?.('initrd') ?? ''), more]));
+      const args = ['run', '--icount', '--no-balloon', '--net', 'none', '--memory', '128M', '--stats'];
+      const boot = [...args, '--firmware', 'builtin', '--initrd', initrd];
+      const runs = [await runCommand(boot), await runCommand(boot)];
       const [first, second] = runs.map(({ status, output, errors }) => ({
         status,
         output,
         instructions: /instructions (\d+)/.exec(errors)?.[1],
       }));
+      expect(first?.status).toBe(0);
+      expect(first?.output).toContain('/tmp/list');
       expect(Number(first?.instructions)).toBeGreaterThan(1_000_000);
       expect(second).toEqual(first);
     },

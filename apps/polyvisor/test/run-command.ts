@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { afterEach } from '@jest/globals';
 import { cacheFolder } from '../src/image/cache-folder.ts';
 import { DEFAULT_IMAGE, parseImageName } from '../src/image/image-name.ts';
 import { createImageStore, type ImageFileKey } from '../src/image/image-store.ts';
@@ -17,11 +18,18 @@ export interface RunningCommand {
   shown(text: string, times?: number): Promise<void>;
 }
 
+// What a failed test leaves behind.
+const running = new Set<ChildProcess>();
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Starts the command; without `input` its standard input is /dev/null, with '' it is a pipe that stays open. */
 export function startCommand(args: readonly string[], input?: string): RunningCommand {
   const child = spawn(process.execPath, ['--conditions=@polyvisor/source', main, ...args], {
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  running.add(child);
   let output = '';
   let errors = '';
   const watchers = new Set<() => void>();
@@ -32,7 +40,12 @@ export function startCommand(args: readonly string[], input?: string): RunningCo
   child.stdout?.on('data', gather);
   child.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   if (input !== undefined && input !== '') child.stdin?.end(input);
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const ended = new Promise<number | null>((resolve) =>
+    child.on('close', (status) => {
+      running.delete(child);
+      resolve(status);
+    }),
+  );
   return {
     child,
     output: () => output,
