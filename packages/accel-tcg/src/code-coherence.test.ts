@@ -114,15 +114,16 @@ describeWith(
 /** The writer looks at the log as soon as it is nudged: the wait of the caller, on the same thread, is where that happens. */
 function setLooking(writer: RiscvVcpu, words: Int32Array): () => boolean {
   const { env } = writer.engine;
-  const wait = Atomics.wait;
+  const wait: typeof Atomics.wait = Atomics.wait;
   let looked = false;
-  Atomics.wait = ((...args: Parameters<typeof wait>) => {
+  const lookFirst = (array: Int32Array, at: number, value: number): ReturnType<typeof wait> => {
     expect(Atomics.load(words, (env + ENV.exitRequest) >>> 2)).toBe(1);
     writer.engine.safePoint();
     Atomics.store(words, (env + CONTROL.running) >>> 2, 0);
     Atomics.wait = wait;
     looked = true;
-    return wait(args[0] as Int32Array, args[1], args[2] as number, 1);
-  }) as typeof wait;
+    return wait(array, at, value, 1);
+  };
+  Atomics.wait = lookFirst as typeof wait;
   return () => looked;
 }

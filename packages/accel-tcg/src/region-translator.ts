@@ -23,6 +23,21 @@ export interface TranslatorOptions {
   readonly env?: number;
 }
 
+/** A region, and which virtual page was which physical one when it was made. */
+interface KeptRegion {
+  readonly region: CompiledRegion;
+  readonly mapping: ReadonlyMap<bigint, number>;
+}
+
+/** Whether nothing that is known of an address space contradicts a mapping: else its regions would be dropped as stale again and again. */
+function fits(mapping: ReadonlyMap<bigint, number>, pages: ReadonlyMap<bigint, number>): boolean {
+  for (const [virtual, physical] of mapping) {
+    const here = pages.get(virtual);
+    if (here !== undefined && here !== physical) return false;
+  }
+  return true;
+}
+
 /** Forms, optimises and compiles regions from guest code in shared memory. */
 export class RegionTranslator {
   private readonly frontEnd: FrontEnd;
@@ -31,7 +46,7 @@ export class RegionTranslator {
   private readonly regions: readonly PhysicalRegion[];
   private readonly counting: boolean;
   private readonly place: { readonly env?: number };
-  private readonly kept = new Map<string, CompiledRegion>();
+  private readonly kept = new Map<string, KeptRegion>();
 
   constructor(
     frontEnd: FrontEnd,
@@ -52,7 +67,8 @@ export class RegionTranslator {
     const { pc, mode, pages, records } = request;
     const key = `${pc}:${mode}:${pages.get(pc >> 12n)}`;
     const known = this.kept.get(key);
-    if (known !== undefined && this.unchanged(known)) return known;
+    if (known !== undefined && fits(known.mapping, pages) && this.unchanged(known.region))
+      return known.region;
 
     // The guest may change its code meanwhile: what was read is what is compared at installation.
     const copies = new Map<number, Uint8Array>();
@@ -86,7 +102,7 @@ export class RegionTranslator {
       module: new WebAssembly.Module(bytes),
     };
     if (this.kept.size >= KEPT) this.kept.clear();
-    this.kept.set(key, compiled);
+    this.kept.set(key, { region: compiled, mapping: region.pages });
     return compiled;
   }
 

@@ -309,6 +309,8 @@ export class RiscvVcpu {
 
   run(): VcpuExit {
     this.startRunning();
+    // It sleeps while guest time stands still, and nobody else tells it that it goes on.
+    if (!this.options.icount) this.wakeTimerThread();
     try {
       // WFI goes on where a kick ended it.
       return (this.waiting ? this.wait() : undefined) ?? this.loop();
