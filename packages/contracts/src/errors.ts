@@ -39,11 +39,16 @@ export class PolyvisorError extends Error {
     const limit = parts.limit === undefined ? '' : ` (${parts.limit})`;
     const hint = parts.hint === undefined ? '' : `; ${parts.hint}`;
     super(
-      `${parts.what}${which}${limit}${hint}`,
+      oneLine(`${parts.what}${which}${limit}${hint}`),
       parts.cause === undefined ? undefined : { cause: parts.cause },
     );
     this.name = 'PolyvisorError';
     this.code = code;
     this.parts = parts;
   }
+}
+
+/** Names of files and values come from anywhere: they shall neither break the line nor command the terminal. */
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

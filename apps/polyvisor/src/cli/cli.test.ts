@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
+import { PolyvisorError } from '@polyvisor/contracts';
 import fc from 'fast-check';
 import { COMMANDS } from './commands.ts';
 import { COMPLETION_WRITERS } from './format-completion.ts';
@@ -114,4 +115,13 @@ describe('completion', () => {
     expect(COMPLETION_WRITERS.zsh(COMMANDS)).toMatch(/^#compdef polyvisor/);
     expect(COMPLETION_WRITERS.fish(COMMANDS)).toContain('-l no-rng');
   });
+});
+
+test('an error stays one line, and is no command for the terminal, whatever a file is called', () => {
+  const error = new PolyvisorError('not-found', {
+    what: "can't open",
+    which: 'a\nb\x1b[2J\u009b',
+    hint: 'é',
+  });
+  expect(error.message).toBe("can't open: a\\x0ab\\x1b[2J\\x9b; é");
 });

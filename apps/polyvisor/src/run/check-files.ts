@@ -1,17 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { PolyvisorError } from '@polyvisor/contracts';
+import { hostReason } from '../settings/host-reason.ts';
 import type { RunSettings } from '../settings/run-settings.ts';
-
-/** Why the host says no, in words. */
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file or folder',
-  ENOTDIR: 'a part of the path is no folder',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the file system is read-only',
-  ELOOP: 'too many symbolic links',
-  ENAMETOOLONG: 'the name is too long',
-};
 
 /** Checks that every named host file is there and of the right kind, before anything is made. Errors: `not-found`, `permission`, `invalid-argument`. */
 export function checkFiles({ kernel, initrd, firmware, disks, shares }: RunSettings): void {
@@ -69,7 +59,7 @@ function refusal(option: string, path: string, error: unknown, hint: string): Po
   return new PolyvisorError(code === 'ENOENT' || code === 'ENOTDIR' ? 'not-found' : 'permission', {
     what: `${option}: can't open`,
     which: path,
-    limit: REASONS[code] ?? code,
+    limit: hostReason(error),
     hint,
     cause: error,
   });

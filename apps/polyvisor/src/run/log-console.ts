@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { CharBackend } from '@polyvisor/contracts';
 import { PolyvisorError } from '@polyvisor/contracts';
+import { hostReason } from '../settings/host-reason.ts';
 
 /** A console whose output goes to a file, or nowhere without a path; the guest gets no input. Errors: `io`. */
 export function openLogConsole(path: string | undefined): CharBackend {
@@ -12,7 +13,8 @@ export function openLogConsole(path: string | undefined): CharBackend {
     throw new PolyvisorError('permission', {
       what: "--console-log: can't write",
       which: path,
-      limit: (error as NodeJS.ErrnoException).code ?? '',
+      limit: hostReason(error),
+      hint: 'give a file in a folder that you may write to',
       cause: error,
     });
   }

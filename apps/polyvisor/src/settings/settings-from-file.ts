@@ -5,6 +5,7 @@ import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type Docume
 import type { z } from 'zod';
 import { nearest } from '../cli/nearest.ts';
 import type { SettingProblem } from './check-settings.ts';
+import { hostReason } from './host-reason.ts';
 import type { GivenSettings } from './run-settings.ts';
 import { SETTING_TABLE, type RawSetting } from './setting-table.ts';
 import { settingsFileSchema } from './settings-file-schema.ts';
@@ -124,7 +125,8 @@ function readText(file: string): string {
     throw new PolyvisorError('not-found', {
       what: "--config: can't read the file",
       which: file,
-      limit: (error as NodeJS.ErrnoException).code ?? 'unreadable',
+      limit: hostReason(error),
+      hint: 'check the path',
       cause: error,
     });
   }

@@ -251,7 +251,7 @@ describe('configuration file', () => {
     expect(mistakes('- a')[0]).toMatch(/^1: file: expected object/);
     expect(mistakes('memory: 1G\nmemory: 2G')[0]).toMatch(/^2: not valid YAML \(Map keys must be unique\)/);
     expect(() => settingsFromFile('/nonexistent.yaml')).toThrow(
-      "--config: can't read the file: /nonexistent.yaml (ENOENT)",
+      "--config: can't read the file: /nonexistent.yaml (no such file or folder)",
     );
   });
   test('an empty file is fine; paths count from its folder', () => {

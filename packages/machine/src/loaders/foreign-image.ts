@@ -16,18 +16,27 @@ const FOREIGN: readonly { readonly at: number; readonly magic: string; readonly 
   { at: 0, magic: 'PK\x03\x04', name: 'a zip archive' },
 ];
 
+/** No code looks like text for so long. */
+const TEXT_BYTES = 256;
+
 /** @throws PolyvisorError `invalid-argument` when the file is something well-known that can't run here. */
 export function refuseForeignImage(file: ImageFile, expected: string): void {
-  for (const { at, magic, name } of FOREIGN) {
-    if (at + magic.length > file.size) continue;
-    const bytes = new Uint8Array(magic.length);
-    file.read(at, bytes);
-    if (String.fromCharCode(...bytes) !== magic) continue;
-    throw new PolyvisorError('invalid-argument', {
+  const refuse = (name: string): PolyvisorError =>
+    new PolyvisorError('invalid-argument', {
       what: `can't use ${file.role}`,
       which: file.path,
       limit: `it is ${name}`,
       hint: expected,
     });
+  for (const { at, magic, name } of FOREIGN) {
+    if (at + magic.length > file.size) continue;
+    const bytes = new Uint8Array(magic.length);
+    file.read(at, bytes);
+    if (String.fromCharCode(...bytes) !== magic) continue;
+    throw refuse(name);
   }
+  const head = new Uint8Array(Math.min(TEXT_BYTES, file.size));
+  file.read(0, head);
+  if (head.every((byte) => (byte >= 0x20 && byte < 0x7f) || (byte >= 9 && byte <= 13)))
+    throw refuse('a text file');
 }

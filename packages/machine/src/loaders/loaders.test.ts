@@ -36,6 +36,23 @@ function rawImage(size = 0x1000): Uint8Array {
   return bytes;
 }
 
+/** An Image with a PE header of two sections, which end where the file does. */
+function efiImage(size: number): Uint8Array {
+  const bytes = rawImage(size);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, 0x5a4d, true);
+  view.setUint32(0x3c, 0x40, true);
+  view.setUint32(0x40, 0x4550, true);
+  view.setUint16(0x46, 2, true);
+  view.setUint16(0x54, 0xa0, true);
+  const sections = 0x40 + 24 + 0xa0;
+  [0x1000, size - 0x1000].forEach((length, index) => {
+    view.setUint32(sections + index * 40 + 16, length, true);
+    view.setUint32(sections + index * 40 + 20, index * 0x1000, true);
+  });
+  return bytes;
+}
+
 interface ElfOptions {
   readonly bits?: 32 | 64;
   readonly littleEndian?: boolean;
@@ -177,8 +194,19 @@ describe('kernels', () => {
     [elf().slice(0, 0x202), 'truncated in segment 0'],
     [elf().slice(0, 0x110), 'truncated in its program headers'],
     [Uint8Array.of(1), 'its format is unknown'],
+    [new TextEncoder().encode('no kernel\n'.repeat(99)), 'it is a text file'],
+    [
+      efiImage(0x2000).slice(0, 0x1fff),
+      'kernel is damaged or cut short: /boot/x (8191 bytes, its header tells of 8192)',
+    ],
+    [efiImage(0x2000).slice(0, 0x100), 'cut short'],
+    [efiImage(0x2000).slice(0, 0x44), 'cut short'],
   ])('a foreign or damaged file gives one clear line %#', (bytes, message) => {
     expect(() => placeKernel(image(bytes), RAM.base)).toThrow(message);
+  });
+
+  test('an Image that EFI can start is taken when all of its sections are there', () => {
+    expect(placeKernel(image(efiImage(0x2000)), RAM.base).end).toBe(RAM.base + 0x5000);
   });
 
   test('missing files, folders and empty files give one clear line', async () => {
