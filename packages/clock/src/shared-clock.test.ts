@@ -20,6 +20,21 @@ describe('wall clock', () => {
     expect(clock.nowNs() - stopped).toBeLessThan(15e6);
   });
 
+  test('set to another time while paused, it goes on from there on all threads', () => {
+    for (const kind of ['wall', 'icount'] as const) {
+      const handle = createClockHandle(kind);
+      const clock = createSharedClock(handle);
+      clock.set(5e9);
+      expect([kind, createSharedClock(handle).nowNs()]).toEqual([kind, 5e9]);
+      clock.resume();
+      expect(clock.nowNs()).toBeGreaterThanOrEqual(5e9);
+      clock.pause();
+      clock.set(1e9);
+      expect([kind, clock.nowNs()]).toEqual([kind, 1e9]);
+      clock.close();
+    }
+  });
+
   test('timers fire at or after their guest time, not while paused, and not when cancelled', async () => {
     const clock = createSharedClock(createClockHandle('wall'));
     const fired: number[] = [];
