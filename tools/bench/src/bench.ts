@@ -53,7 +53,11 @@ async function main(): Promise<number> {
     return 2;
   }
   const withQemu = hasProgram('qemu-system-riscv64');
-  if (!withQemu) skipLoudly('the comparison: qemu-system-riscv64 is missing; install qemu-system-misc');
+  if (!withQemu)
+    skipLoudly(
+      'the comparison: qemu-system-riscv64 is missing; install qemu-system-misc',
+      'there will be no ratios',
+    );
   const emulators = EMULATORS.filter((emulator) => emulator === 'polyvisor' || withQemu);
   const polyvisorArguments = values.accel === undefined ? [] : ['--accel', values.accel];
 

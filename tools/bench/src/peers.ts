@@ -5,8 +5,8 @@ import { delimiter, join } from 'node:path';
 import { ROOT } from './emulators.ts';
 
 /** Says on standard error why nothing was measured, so that nobody takes silence for a result. */
-export function skipLoudly(why: string): void {
-  process.stderr.write(`\n*** SKIPPED: ${why}\n*** nothing was measured\n\n`);
+export function skipLoudly(why: string, rest = 'nothing was measured'): void {
+  process.stderr.write(`\n*** SKIPPED: ${why}\n*** ${rest}\n\n`);
 }
 
 /** Whether a program is on the path. */
