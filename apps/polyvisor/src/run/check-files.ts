@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { PolyvisorError } from '@polyvisor/contracts';
 import { hostReason } from '../settings/host-reason.ts';
 import type { RunSettings } from '../settings/run-settings.ts';
@@ -10,6 +10,7 @@ export function checkFiles({ kernel, initrd, firmware, disks, shares }: RunSetti
   if (firmware.startsWith('/')) requireFile('--firmware', firmware);
   for (const { path, readOnly } of disks) {
     requireFile('--disk', path, true);
+    refuseContainer(path);
     if (!readOnly) requireAccess('--disk', path, constants.R_OK | constants.W_OK, 'open it with readonly=on');
   }
   for (const { path, readOnly } of shares) {
@@ -22,6 +23,37 @@ export function checkFiles({ kernel, initrd, firmware, disks, shares }: RunSetti
       'share it with readonly=on',
     );
   }
+}
+
+/** Disk images whose bytes are not the disk's, and archives of images, by how they begin. */
+const CONTAINERS: readonly (readonly [magic: string, name: string, hint: string])[] = [
+  ['QFI\xfb', 'a qcow2 image', 'convert it: qemu-img convert -O raw'],
+  ['KDMV', 'a VMDK image', 'convert it: qemu-img convert -O raw'],
+  ['vhdxfile', 'a VHDX image', 'convert it: qemu-img convert -O raw'],
+  ['conectix', 'a VHD image', 'convert it: qemu-img convert -O raw'],
+  ['<<< ', 'a VDI image', 'convert it: qemu-img convert -O raw'],
+  ['\xfd7zXZ\0', 'compressed with xz', 'decompress it first'],
+  ['\x1f\x8b\x08', 'compressed with gzip', 'decompress it first'],
+  ['\x28\xb5\x2f\xfd', 'compressed with zstd', 'decompress it first'],
+];
+
+/** A guest would see rubbish and, asked to make a file system, destroy the image. */
+function refuseContainer(path: string): void {
+  const head = Buffer.alloc(8);
+  const descriptor = openSync(path, 'r');
+  try {
+    readSync(descriptor, head, 0, head.length, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  const found = CONTAINERS.find(([magic]) => head.toString('latin1').startsWith(magic));
+  if (found === undefined) return;
+  throw new PolyvisorError('unsupported', {
+    what: '--disk: not a raw image',
+    which: path,
+    limit: `it is ${found[1]}`,
+    hint: found[2],
+  });
 }
 
 function requireFile(option: string, path: string, blockDevice = false): void {
