@@ -53,7 +53,7 @@ describe('import-layers allows', () => {
     ['packages/tcg/src/node/a.ts', 'node:fs'],
     ['packages/tcg/src/a.test.ts', 'node:fs'],
     ['packages/tcg/src/a.test.ts', 'fast-check'],
-    ['packages/tcg/src/a.test.ts', '@polyvisor/testkit/needs'],
+    ['packages/net/src/a.test.ts', '@polyvisor/testkit/needs'],
     ['packages/machine/src/a.ts', '@polyvisor/virtio'],
     ['packages/machine/src/a.ts', '@polyvisor/accel-tcg'],
     ['packages/testkit/src/a.ts', '@polyvisor/tcg'],
