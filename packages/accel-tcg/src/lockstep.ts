@@ -14,6 +14,8 @@ export interface ComparedField {
 /** What the guest CPU tells the comparison. */
 export interface LockstepGuest {
   readonly fields: readonly ComparedField[];
+  /** Counts what others (devices) have written to guest memory, right after each write. Absent: nobody does. */
+  readonly outsideWrites?: () => number;
 }
 
 /** One access to the outside during a step: done once, replayed after. */
@@ -27,6 +29,10 @@ interface OutsideAccess {
 /** Instructions in one step at most. */
 const STEP = 2000;
 const ENTRY = 16;
+/** A step during which devices wrote to memory is taken again, this often at most. */
+const RETRIES = 20;
+/** How long to wait for a device that has written to count it. */
+const COUNT_DELAY_MS = 20;
 
 /**
  * Runs both tiers over the same instructions and compares registers and memory: first the translator's engine,
@@ -38,14 +44,19 @@ export class Lockstep {
   private readonly interpreter: Engine;
   private readonly journal: { readonly at: number; readonly bytes: number };
   private readonly fields: readonly ComparedField[];
+  private readonly outsideWrites: () => number;
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
   private readonly env: number;
   private readonly before: Uint8Array;
   private readonly outside: OutsideAccess[] = [];
   private replayAt = -1;
-  /** Steps and instructions compared. */
-  readonly counts = { steps: 0, instructions: 0 };
+  /** A repeated step may go further than the first one did: what comes then is done. */
+  private extending = false;
+  /** Accesses to the outside that the two runs did not have in common. */
+  private accessDifference = '';
+  /** Steps and instructions compared; steps taken again. */
+  readonly counts = { steps: 0, instructions: 0, retries: 0 };
 
   constructor(
     memory: WebAssembly.Memory,
@@ -59,6 +70,7 @@ export class Lockstep {
     this.interpreter.peer = this.translator;
     this.journal = journal;
     this.fields = guest.fields;
+    this.outsideWrites = guest.outsideWrites ?? (() => 0);
     this.bytes = new Uint8Array(memory.buffer);
     this.view = new DataView(memory.buffer);
     this.env = engines.translator.env;
@@ -74,19 +86,21 @@ export class Lockstep {
   /** Something outside the vCPU: done and remembered, or in the second run taken from memory. */
   access(key: string, perform: () => number): number {
     const value = (this.env + ENV.mmioValue) >>> 0;
-    if (this.replayAt < 0) {
+    if (this.replayAt < 0 || (this.extending && this.replayAt >= this.outside.length)) {
       const answer = perform();
       const low = this.view.getInt32(value, true);
       const high = this.view.getInt32(value + 4, true);
       this.outside.push({ key, answer, low, high });
+      if (this.replayAt >= 0) this.replayAt++;
       return answer;
     }
     const access = this.outside[this.replayAt++];
     if (access?.key !== key) {
+      this.accessDifference = `${access?.key ?? 'none'}, then ${key}`;
       throw new PolyvisorError('internal', {
         what: 'tiers differ in an access to the outside',
         which: `pc 0x${this.pc().toString(16)}`,
-        limit: `translator: ${access?.key ?? 'none'}, interpreter: ${key}`,
+        limit: this.accessDifference,
       });
     }
     this.view.setInt32(value, access.low, true);
@@ -102,14 +116,50 @@ export class Lockstep {
     this.before.set(this.bytes.subarray(this.env, this.env + ENV.tlb));
     this.outside.length = 0;
     const steps = Math.min(budget, STEP);
-    const first = this.runTranslator(steps);
-    const after = this.fieldValues();
-    const stores = this.undoStores();
-    const difference = this.compare(first.executed, first.code, after, stores);
-    if (difference !== undefined) throw this.explain(first.executed, difference);
-    this.counts.steps++;
-    this.counts.instructions += first.executed;
-    return first.code;
+    for (let attempt = 0; ; attempt++) {
+      const writes = this.outsideWrites();
+      const first = attempt === 0 ? this.runTranslator(steps) : this.runTranslatorAgain(steps);
+      const after = this.fieldValues();
+      const stores = this.undoStores();
+      const difference = this.compare(first.executed, first.code, after, stores);
+      if (difference === undefined) {
+        this.counts.steps++;
+        this.counts.instructions += first.executed;
+        return first.code;
+      }
+      if (attempt === RETRIES || !this.wroteSince(writes)) throw this.explain(first.executed, difference);
+      this.counts.retries++;
+      this.takeBack();
+    }
+  }
+
+  /** Whether a device wrote to memory, so that the second run may have seen something else than the first. */
+  private wroteSince(writes: number): boolean {
+    if (this.outsideWrites() === writes) {
+      const nothing = new Int32Array(new SharedArrayBuffer(4));
+      Atomics.wait(nothing, 0, 0, COUNT_DELAY_MS);
+    }
+    return this.outsideWrites() !== writes;
+  }
+
+  /** Accesses to the outside have been made: the same ones get the same answers, further ones are made now. */
+  private runTranslatorAgain(steps: number): { code: number; executed: number } {
+    this.replayAt = 0;
+    this.extending = true;
+    try {
+      const result = this.runTranslator(steps);
+      if (this.replayAt < this.outside.length) {
+        throw new PolyvisorError('internal', {
+          what: "a step of both tiers can't be repeated",
+          which: `pc 0x${this.pc().toString(16)}`,
+          limit: 'a device changed memory, and without that there is no access to the outside',
+        });
+      }
+      return result;
+    } finally {
+      this.extending = false;
+      this.replayAt = -1;
+    }
   }
 
   private pc(): bigint {
@@ -134,8 +184,10 @@ export class Lockstep {
     this.replayAt = 0;
     this.interpreter.journal(this.journal.at, this.journal.bytes / ENTRY);
     this.interpreter.setBudget(executed);
+    this.accessDifference = '';
     const second = executed === 0 ? code : this.repeat();
     this.replayAt = -1;
+    if (this.accessDifference !== '') return `access to the outside: ${this.accessDifference}`;
     const differences = this.fields.flatMap((field, i) => {
       const value = this.fieldValue(field);
       return value === after[i]
@@ -169,11 +221,22 @@ export class Lockstep {
     let wanted = 0;
     for (;;) {
       wanted |= Atomics.exchange(words, request, 0);
-      const code = this.interpreter.run();
+      const code = this.runInterpreter();
       if (code !== EXIT.unwind || this.view.getInt32(this.env + ENV.budget, true) <= 0) {
         Atomics.or(words, request, wanted);
         return code;
       }
+    }
+  }
+
+  private runInterpreter(): number {
+    try {
+      return this.interpreter.run();
+    } catch (error) {
+      if (this.accessDifference === '') throw error;
+      // Told by `compare`; the step is at its end.
+      this.view.setInt32(this.env + ENV.budget, 0, true);
+      return EXIT.budget;
     }
   }
 

@@ -1,4 +1,5 @@
 import { createSharedClock, type ClockHandle, type SharedClock } from '@polyvisor/clock';
+import { COUNTER_FENCE } from '@polyvisor/guest-memory';
 import { PolyvisorError, type StateSection, type VcpuExit } from '@polyvisor/contracts';
 import { F, RISCV, STATE_FIELDS, stateOffset, X } from '@polyvisor/isa-riscv';
 import { ENV, EXIT } from '@polyvisor/tcg';
@@ -98,6 +99,8 @@ export class RiscvVcpu {
   /** An access to a device waits for its step; that step is under way. */
   private deferred = false;
   private performing = false;
+  /** The fault that stands for a deferred access has not been taken back yet. */
+  private deferring = false;
 
   constructor(options: RiscvVcpuOptions, host: RiscvVcpuHost) {
     const { layout, index, engine } = options;
@@ -105,7 +108,7 @@ export class RiscvVcpu {
     this.options = options;
     this.host = host;
     this.index = index;
-    this.defersAccesses = options.icount && !options.lockstep;
+    this.defersAccesses = options.icount || options.lockstep;
     this.env = layout.vcpus + index * ENV.size;
     this.words = new Int32Array(memory.buffer);
     this.big = new BigUint64Array(memory.buffer);
@@ -157,7 +160,10 @@ export class RiscvVcpu {
         memory,
         { translator: this.engine, interpreter: makeEngine(1, plain) },
         { at: layout.journals + index * JOURNAL_BYTES, bytes: JOURNAL_BYTES },
-        { fields: comparedFields() },
+        {
+          fields: comparedFields(),
+          outsideWrites: () => Atomics.load(this.words, (layout.counters >>> 2) + COUNTER_FENCE),
+        },
       );
     }
     late.engine = this.engine;
@@ -184,6 +190,7 @@ export class RiscvVcpu {
     this.halted = false;
     this.waiting = false;
     this.deferred = false;
+    this.deferring = false;
     // The comparator is the machine's, not the hart's: it is read again.
     this.comparatorSeen = 0;
     // A flush takes only what was used: an unused TLB holds zeros, which would match address 0.
@@ -373,7 +380,9 @@ export class RiscvVcpu {
     }
     this.frozen = true;
     try {
-      return this.lockstep.run(this.quantum());
+      this.deferred = false;
+      const code = this.lockstep.run(this.quantum());
+      return this.deferred ? this.performDeferred() : code;
     } finally {
       this.frozen = false;
     }
@@ -383,15 +392,18 @@ export class RiscvVcpu {
    * icount: tiers look for interrupts at different places, so nothing may change there what is pending. Timers
    * don't: a quantum ends exactly when one is due. Devices do: so their accesses don't happen inside a quantum.
    * The instruction is left as if it had raised a fault (`deliver` takes that back), and executed alone.
+   * Lockstep: what a device does in answer to an access would be seen by the step's second run before it.
    */
   private defers(): boolean {
     if (!this.defersAccesses || this.performing) return false;
     this.deferred = true;
+    this.deferring = true;
     return true;
   }
 
   private deliver(): void {
-    if (!this.deferred) return this.isa.deliver(this.env);
+    if (!this.deferring) return this.isa.deliver(this.env);
+    this.deferring = false;
     this.words[(this.env + ENV.fault) >>> 2] = 0;
     this.words[(this.env + ENV.hostExit) >>> 2] = EXIT.unwind;
     this.engine.uncountInstruction();
@@ -401,6 +413,7 @@ export class RiscvVcpu {
     this.deferred = false;
     this.performing = true;
     try {
+      if (this.lockstep !== undefined) return this.lockstep.run(1);
       this.engine.setBudget(1);
       return this.engine.run();
     } finally {
@@ -562,13 +575,13 @@ export class RiscvVcpu {
   // --- devices
 
   private mmioRead(gpa: number, width: number): number {
+    if (this.defers()) return 1;
     if (this.lockstep !== undefined)
       return this.lockstep.access(`read ${gpa} ${width}`, () => this.performRead(gpa, width));
     return this.performRead(gpa, width);
   }
 
   private performRead(gpa: number, width: number): number {
-    if (this.defers()) return 1;
     if (this.options.icount) this.updateTicks();
     const low = this.host.mmioRead(gpa, width);
     const at = (this.env + ENV.mmioValue) >>> 2;
@@ -578,6 +591,7 @@ export class RiscvVcpu {
   }
 
   private mmioWrite(gpa: number, width: number, low: number, high: number): number {
+    if (this.defers()) return 1;
     if (this.lockstep !== undefined) {
       const key = `write ${gpa} ${width} ${low} ${high}`;
       return this.lockstep.access(key, () => this.performWrite(gpa, width, low, high));
@@ -586,7 +600,6 @@ export class RiscvVcpu {
   }
 
   private performWrite(gpa: number, width: number, low: number, high: number): number {
-    if (this.defers()) return 1;
     if (this.options.icount) this.updateTicks();
     this.host.mmioWrite(gpa, width, low >>> 0, high >>> 0);
     return this.host.fault ? 1 : 0;

@@ -58,7 +58,7 @@ export function createGuestMemory(
     const first = Math.floor(offset / PAGE_SIZE) - flagsFirstPage;
     const last = Math.floor((offset + length - 1) / PAGE_SIZE) - flagsFirstPage;
     // The data must be visible before the flag is looked at: a translator sets CODE, then reads the bytes.
-    Atomics.add(counters, COUNTER_FENCE, 0);
+    Atomics.add(counters, COUNTER_FENCE, 1);
     let stale = false;
     for (let page = first; page <= last; page++) {
       if (((flags[page] as number) & FLAGS_WATCHED) !== 0) stale = touchWatchedPage(flags, page) || stale;

@@ -25,7 +25,7 @@ export const COUNTER_STALE = 0;
 export const COUNTER_LOGGING = 1;
 /** Index in the counters: harvests so far; a cached write permission (TLB) from an older harvest must not be used. */
 export const COUNTER_HARVESTS = 2;
-/** Index in the counters: never changes; an `Atomics.add` of 0 to it orders a data write before a flag read. */
+/** Index in the counters: writes by devices so far. Counting orders a data write before a flag read. */
 export const COUNTER_FENCE = 3;
 /** Words in the counters array. */
 export const COUNTER_WORDS = 4;
