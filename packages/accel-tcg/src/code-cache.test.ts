@@ -26,7 +26,8 @@ function decode(page: number, offset: number): number {
 const region = (index: number, record: number, pages: number[]): InstalledRegion => ({
   index,
   record,
-  pc: 0n,
+  further: [],
+  fixed: undefined,
   mode: 0,
   modeMask: 0,
   pages: pages.map((page) => {

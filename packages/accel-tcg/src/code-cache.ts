@@ -1,4 +1,5 @@
 import { ENV, HANDLER, PAGE_SIZE, RECORD, pageArrayBytes, recordBytes, TAIL_RECORDS } from '@polyvisor/tcg';
+import type { RegionPage } from './region-compiler.ts';
 
 /** A page of guest code with a record array. */
 export interface CodePage {
@@ -23,8 +24,9 @@ export interface InstalledRegion {
   readonly index: number;
   /** Address of the record that leads to it. */
   readonly record: number;
-  /** What it was translated for: virtual address, and mode word as far as the mask goes. */
-  readonly pc: bigint;
+  /** What it was translated for: pages mapped around its own, its only address if it has one, and mode word as far as the mask goes. */
+  readonly further: readonly RegionPage[];
+  readonly fixed: bigint | undefined;
   readonly mode: number;
   readonly modeMask: number;
   readonly pages: readonly CodePage[];

@@ -15,7 +15,7 @@ import { CodeCache, type InstalledRegion } from './code-cache.ts';
 import type { CodeLog } from './code-log.ts';
 import { CONTROL } from './control.ts';
 import { hostOfPage, pageOfHost, type PhysicalRegion } from './physical-memory.ts';
-import type { CompiledRegion, RegionCompiler, RegionSource } from './region-compiler.ts';
+import type { CompiledRegion, RegionCompiler, RegionPage, RegionSource } from './region-compiler.ts';
 
 /** Wasm functions by name, as a module's exports or a set of host functions. */
 export type Functions = Readonly<Record<string, (...args: never[]) => unknown>>;
@@ -56,6 +56,15 @@ export interface EngineOptions {
 /** Times that an instruction is executed by itself because the region at it fits another mode, before the region has to go. */
 const PATIENCE = 32;
 
+/** Regions at one record, at most. */
+const VARIANTS = 4;
+
+const fitsMode = (region: InstalledRegion, mode: number): boolean =>
+  ((region.mode ^ mode) & region.modeMask) === 0;
+const sameFurther = (a: readonly RegionPage[], b: readonly RegionPage[]): boolean =>
+  a.length === b.length &&
+  a.every(({ distance, page }) => b.some((other) => other.distance === distance && other.page === page));
+
 const FLAG_CODE = 1;
 const FLAG_STALE = 2;
 /** First part of an arena: where the softmmu keeps record arrays' addresses (2048 pairs of words). */
@@ -66,6 +75,7 @@ const TABLE_ENTRIES = 1024;
 interface SoftmmuExports {
   configure(regions: number, count: number, flags: number, base: number): void;
   fetch(env: number): number;
+  fetch_check(env: number, va: bigint, page: number): number;
   flush_all(env: number): void;
   flush_fetch(env: number): void;
   drop_write_entries(env: number, pa: bigint): number;
@@ -94,7 +104,7 @@ export class Engine {
   private readonly table: WebAssembly.Table;
   private readonly freeIndices: number[] = [];
   private nextIndex = 1;
-  /** Regions by the address of their record: more than one where the same code runs at several addresses or in several modes. */
+  /** Regions by the address of their record: more than one where the same code runs in several modes or beside other pages. */
   private readonly variants = new Map<number, InstalledRegion[]>();
   /** Records whose active region did not fit, and how often. */
   private readonly mismatches = new Map<number, number>();
@@ -266,7 +276,7 @@ export class Engine {
   /** Fills the crossing record with the instruction at pc, or leaves a fault raised at pc. */
   private crossing(record: number): void {
     const pc = this.pc();
-    if (this.isRegion(record) && !this.fits(record)) this.mismatch(record, PATIENCE);
+    if (this.isRegion(record) && !this.fits(record)) this.mismatch(record, PATIENCE, false);
     const inFirst = PAGE_SIZE - Number(pc & 0xfffn);
     const walk = this.guest.modules['isa']?.['walk'] as unknown as (
       env: number,
@@ -367,9 +377,10 @@ export class Engine {
     const compiler = this.options.compiler;
     const page = this.cache.pageAt(record);
     if (compiler === undefined || page === undefined) return;
-    const variant = this.findVariant(record, this.pc(), this.mode());
+    const variant = this.findVariant(record, true);
     if (variant !== undefined) return this.activate(variant);
-    compiler.request({ pc: this.pc(), mode: this.mode(), ...this.visiblePages() });
+    const moves = this.variants.get(record)?.some(({ fixed }) => fixed !== this.pc()) ?? false;
+    compiler.request({ pc: this.pc(), mode: this.mode(), moves, ...this.visiblePages() });
     this.installReady();
   }
 
@@ -391,7 +402,7 @@ export class Engine {
   }
 
   private install(compiled: CompiledRegion): void {
-    const { module, pc, mode, modeMask, pages } = compiled;
+    const { module, mode, modeMask, pages, further, fixed } = compiled;
     const decodeMode = this.decodeMode(mode);
     // Making room drops all record arrays, and the interpreter may stand in one of them.
     if (!this.cache.hasRoom(pages, decodeMode)) return;
@@ -407,9 +418,14 @@ export class Engine {
       this.counts.regionsRefused++;
       return;
     }
-    const offset = (Number(pc & 0xfffn) >> this.guest.frontEnd.alignmentLog2) * RECORD.size;
+    const offset = (compiled.offset >> this.guest.frontEnd.alignmentLog2) * RECORD.size;
     const record = entryPage.records + offset;
-    if (this.findVariant(record, pc, mode) !== undefined) return;
+    const before = this.variants.get(record) ?? [];
+    const alike = before.filter((region) => fitsMode(region, mode) && sameFurther(region.further, further));
+    if (alike.some((region) => region.fixed === undefined || region.fixed === fixed)) return;
+    // What runs at all addresses takes the place of what ran at one.
+    for (const region of alike) this.cache.dropRegion(region);
+    if (alike.length === 0 && before.length >= VARIANTS) this.cache.dropRegion(before[0] as InstalledRegion);
     this.counts.regionsInstalled++;
     const index = this.freeIndices.pop() ?? this.nextIndex++;
     if (index >= this.table.length) this.table.grow(this.table.length);
@@ -418,7 +434,8 @@ export class Engine {
     const region: InstalledRegion = {
       index,
       record,
-      pc,
+      further,
+      fixed,
       mode,
       modeMask,
       pages: codePages as InstalledRegion['pages'],
@@ -433,11 +450,34 @@ export class Engine {
     this.host.installed();
   }
 
-  /** The region at a record that fits an address and mode, active or not. */
-  private findVariant(record: number, pc: bigint, mode: number): InstalledRegion | undefined {
-    return this.variants
-      .get(record)
-      ?.find((region) => region.pc === pc && ((region.mode ^ mode) & region.modeMask) === 0);
+  /** The region at a record that fits the mode in force and, when asked for, what is mapped around pc; active or not. */
+  private findVariant(record: number, mapped: boolean): InstalledRegion | undefined {
+    const fits = this.variants.get(record)?.find((r) => this.fitsHere(r) && (!mapped || this.isMapped(r)));
+    // Looking at the mapping can make room in the cache, and so drop everything.
+    return fits?.dropped === false ? fits : undefined;
+  }
+
+  private fitsHere(region: InstalledRegion): boolean {
+    return fitsMode(region, this.mode()) && (region.fixed === undefined || region.fixed === this.pc());
+  }
+
+  /**
+   * Whether the further pages of a region that is entered at pc are mapped as they were for its translation. May move
+   * record arrays: call only where the interpreter looks its own up anew.
+   */
+  private isMapped(region: InstalledRegion): boolean {
+    const wide = this.guest.frontEnd.addressType === 'i64';
+    const page = this.pc() & ~0xfffn;
+    return region.further.every(({ distance, page: physical }) => {
+      const va = page + (distance << 12n);
+      return (
+        this.softmmu.fetch_check(
+          this.env,
+          wide ? BigInt.asIntN(64, va) : BigInt.asUintN(32, va),
+          physical,
+        ) !== 0
+      );
+    });
   }
 
   private activate({ record, index, mode, modeMask }: InstalledRegion): void {
@@ -448,11 +488,11 @@ export class Engine {
   }
 
   /**
-   * The region at a record doesn't fit what is in force (a library mapped elsewhere in another process, another
-   * floating-point state): the one that does takes its place, or after some patience none, until it is hot again.
+   * The region at a record doesn't fit what is in force (another floating-point state, a neighbouring page that this
+   * process has not touched yet): the one that does takes its place, or after some patience none, until it is hot again.
    */
-  private mismatch(record: number, patience: number): void {
-    const fitting = this.findVariant(record, this.pc(), this.mode());
+  private mismatch(record: number, patience: number, mapped: boolean): void {
+    const fitting = this.findVariant(record, mapped);
     if (fitting !== undefined) {
       this.counts.regionsSwapped++;
       this.activate(fitting);
@@ -495,17 +535,13 @@ export class Engine {
     return ((mode ^ this.mode()) & (this.words[(record >>> 2) + 1] as number)) === 0;
   }
 
-  /** The region at pc said that it was made for another address, or that its further pages are mapped elsewhere. */
+  /** The region at pc said that it or its further pages are mapped elsewhere here: others may still want it. */
   private dropStale(): void {
     const page = this.fetchedPage();
     if (page === undefined) return;
     const pc = this.pc();
     const record = page.records + (Number(pc & 0xfffn) >> this.guest.frontEnd.alignmentLog2) * RECORD.size;
-    if (!this.isRegion(record)) return;
-    const index = this.words[(record >>> 2) + 2] as number;
-    const active = this.variants.get(record)?.find((region) => region.index === index);
-    if (active === undefined || active.pc !== pc) return this.mismatch(record, 1);
-    this.cache.dropRegion(active);
+    if (this.isRegion(record)) this.mismatch(record, 1, true);
   }
 
   private fetchedPage(): ReturnType<CodeCache['pageAt']> {

@@ -2,12 +2,20 @@ import { BroadcastChannel, receiveMessageOnPort, type MessagePort } from 'node:w
 
 /** A place that got warm. Structured-cloneable. */
 export interface RegionRequest {
+  /** It is known to run at several virtual addresses. */
+  readonly moves: boolean;
   readonly pc: bigint;
   readonly mode: number;
   /** Virtual page number -> physical page number, as far as known; the pc's own page is among them. */
   readonly pages: ReadonlyMap<bigint, number>;
   /** Virtual page number -> address of its record array: what was never decoded is left out of the region. */
   readonly records: ReadonlyMap<bigint, number>;
+}
+
+/** A further page of a region: how many virtual pages behind the entry's page, and which guest-physical page is there. */
+export interface RegionPage {
+  readonly distance: bigint;
+  readonly page: number;
 }
 
 /** Guest bytes that a region was made from. */
@@ -20,12 +28,17 @@ export interface RegionSource {
 
 /** The answer: a module that exports `region`, or none when the place can't be compiled. */
 export interface CompiledRegion {
-  readonly pc: bigint;
+  /** Offset of its entry in the page. */
+  readonly offset: number;
+  /** The only virtual address that it runs at; absent: every one that leads there. */
+  readonly fixed?: bigint;
   readonly mode: number;
   /** Bits of the mode word that the translation depends on. */
   readonly modeMask: number;
   /** Guest-physical pages that code was read from, the entry's first. */
   readonly pages: readonly number[];
+  /** What must be mapped around the entry's page. */
+  readonly further: readonly RegionPage[];
   readonly sources: readonly RegionSource[];
   readonly module: WebAssembly.Module;
 }

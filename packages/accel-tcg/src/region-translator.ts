@@ -23,21 +23,6 @@ export interface TranslatorOptions {
   readonly env?: number;
 }
 
-/** A region, and which virtual page was which physical one when it was made. */
-interface KeptRegion {
-  readonly region: CompiledRegion;
-  readonly mapping: ReadonlyMap<bigint, number>;
-}
-
-/** Whether nothing that is known of an address space contradicts a mapping: else its regions would be dropped as stale again and again. */
-function fits(mapping: ReadonlyMap<bigint, number>, pages: ReadonlyMap<bigint, number>): boolean {
-  for (const [virtual, physical] of mapping) {
-    const here = pages.get(virtual);
-    if (here !== undefined && here !== physical) return false;
-  }
-  return true;
-}
-
 /** Forms, optimises and compiles regions from guest code in shared memory. */
 export class RegionTranslator {
   private readonly frontEnd: FrontEnd;
@@ -46,7 +31,7 @@ export class RegionTranslator {
   private readonly regions: readonly PhysicalRegion[];
   private readonly counting: boolean;
   private readonly place: { readonly env?: number };
-  private readonly kept = new Map<string, KeptRegion>();
+  private readonly kept = new Map<string, CompiledRegion>();
 
   constructor(
     frontEnd: FrontEnd,
@@ -65,10 +50,19 @@ export class RegionTranslator {
   /** The region at the place, or undefined when none can be made of it. */
   translate(request: RegionRequest): CompiledRegion | undefined {
     const { pc, mode, pages, records } = request;
-    const key = `${pc}:${mode}:${pages.get(pc >> 12n)}`;
+    const here = pc >> 12n;
+    const offset = Number(pc & 0xfffn);
+    // Most code runs at one virtual address, and is faster when it knows it. What turns up at another one is translated
+    // once more, for all addresses, as long as the pages around it are the same.
+    const key = `${pages.get(here)}:${offset}:${mode}`;
     const known = this.kept.get(key);
-    if (known !== undefined && fits(known.mapping, pages) && this.unchanged(known.region))
-      return known.region;
+    if (
+      known?.further.every(({ distance, page }) => pages.get(this.pageAt(here, distance)) === page) === true
+    ) {
+      const serves = known.fixed === undefined || (known.fixed === pc && !request.moves);
+      if (serves && this.unchanged(known)) return known;
+    }
+    const fixed = !request.moves && (known === undefined || known.fixed === pc);
 
     // The guest may change its code meanwhile: what was read is what is compared at installation.
     const copies = new Map<number, Uint8Array>();
@@ -90,19 +84,23 @@ export class RegionTranslator {
     const region = formRegion(this.frontEnd, source, pc, mode);
     if (region === undefined) return undefined;
     optimize(region, { everyBlock: this.counting, groups: true });
-    const bytes = emitRegion(region, this.frontEnd, { counting: this.counting, ...this.place });
-    const entryPage = pages.get(pc >> 12n) as number;
+    const bytes = emitRegion(region, this.frontEnd, { counting: this.counting, fixed, ...this.place });
+    const entryPage = pages.get(here) as number;
     const read = [entryPage, ...[...region.pages.values()].filter((page) => page !== entryPage)];
     const compiled: CompiledRegion = {
-      pc,
+      offset,
+      ...(fixed ? { fixed: pc } : {}),
       mode,
       modeMask: (this.frontEnd.modeMask ?? WHOLE_MODE) | (region.modeUsed ?? 0),
       pages: read,
+      further: [...region.pages].flatMap(([virtual, page]) =>
+        virtual === here ? [] : [{ distance: virtual - here, page }],
+      ),
       sources: read.map((page) => ({ page, offset: 0, bytes: copies.get(page) as Uint8Array })),
       module: new WebAssembly.Module(bytes),
     };
     if (this.kept.size >= KEPT) this.kept.clear();
-    this.kept.set(key, { region: compiled, mapping: region.pages });
+    this.kept.set(key, compiled);
     return compiled;
   }
 
@@ -110,6 +108,10 @@ export class RegionTranslator {
   private decoded(records: number | undefined, offset: number): boolean {
     if (records === undefined) return false;
     return this.words[(records + (offset << recordShift(this.frontEnd.alignmentLog2))) >>> 2] !== 0;
+  }
+
+  private pageAt(page: bigint, distance: bigint): bigint {
+    return BigInt.asUintN((this.frontEnd.addressType === 'i32' ? 32 : 64) - 12, page + distance);
   }
 
   private unchanged(region: CompiledRegion): boolean {

@@ -210,6 +210,7 @@ async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: 
         add('tlbMisses', (words[(env + ENV.statTlbMiss) >>> 2] as number) >>> 0);
         add('fetchMisses', (words[(env + ENV.statFetchMiss) >>> 2] as number) >>> 0);
         add('slowAccesses', (words[(env + ENV.statSlowAccess) >>> 2] as number) >>> 0);
+        add('regions', (words[(env + CONTROL.regions) >>> 2] as number) >>> 0);
       }
       return total;
     },

@@ -144,6 +144,8 @@ export function randomBlock(random: Random, options: RandomBlockOptions = {}): B
   const fresh = (type: 'i32' | 'i64'): Value => {
     switch (random.below(5)) {
       case 0:
+        if (type === 'i64' && random.below(3) === 0) return b.pc(random.pick([0, 4, -8, 0x7f1]));
+        return b.const(type, random.bits(bitsOf(type)));
       case 1:
         return b.const(type, random.bits(bitsOf(type)));
       case 2:

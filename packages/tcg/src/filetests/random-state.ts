@@ -13,9 +13,9 @@ const mix = (v: bigint): bigint => BigInt.asUintN(64, v * 0x9e3779b97f4a7c15n) ^
 
 /**
  * A state for code from `randomBlock`. One load or store in `faultEvery` faults, depending on its address only.
- * The same `random` seed gives the same state.
+ * The code runs `delta` bytes from where it was translated for. The same `random` seed gives the same state.
  */
-export function randomState(random: Random, faultEvery = 8n): ComparableState {
+export function randomState(random: Random, faultEvery = 8n, delta = 0n): ComparableState {
   const env = new DataView(new ArrayBuffer(RANDOM_GUEST.envBytes));
   const { x, w, field } = RANDOM_GUEST;
   for (let i = 1; i < x.count; i++) env.setBigUint64(x.offset + i * x.stride, random.bits(64), true);
@@ -31,6 +31,7 @@ export function randomState(random: Random, faultEvery = 8n): ComparableState {
   };
   return {
     env,
+    delta,
     load: (address) => {
       order.push(`load ${address}`);
       return mayFault(address) ? 0n : (memory.get(address) ?? mix(address));

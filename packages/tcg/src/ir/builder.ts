@@ -101,12 +101,17 @@ export class Builder {
   /** pc of the current instruction plus `add`, in the address type. */
   pc(add: bigint | number = 0): Value {
     if (this.record) return this.push({ op: 'pc', type: this.addressType, args: [], imm: BigInt(add) });
-    return this.const(this.addressType, this.here().pc + BigInt(add));
+    return this.placed(this.here().pc + BigInt(add));
   }
   /** pc of the following instruction, in the address type. */
   nextPc(): Value {
     if (this.record) return this.push({ op: 'next_pc', type: this.addressType, args: [] });
-    return this.const(this.addressType, this.here().pc + BigInt(this.here().length));
+    return this.placed(this.here().pc + BigInt(this.here().length));
+  }
+  /** An address that moves with the code: not a constant. */
+  private placed(pc: bigint): Value {
+    const type = this.addressType;
+    return this.push({ op: 'pc', type, args: [], imm: BigInt.asUintN(type === 'i32' ? 32 : 64, pc) });
   }
 
   // --- registers and the vCPU block

@@ -27,6 +27,10 @@ export interface EvaluatorState {
   store(address: bigint, value: bigint, mem: MemoryAccess): void;
   /** Calls a helper; bit patterns in and out (anything when it has no result). It may set `ENV.fault`. */
   call(helper: HelperDef, args: readonly bigint[], state: EvaluatorState): bigint;
+  /** Not interpreter handlers: how far the code is from where it was translated for, a multiple of the page size; default 0. */
+  readonly delta?: bigint;
+  /** With {@link delta}: width of guest addresses, which wrap; default 64. */
+  readonly addressBits?: 32 | 64;
   /** Interpreter handlers: the record's fields, and the instruction's place. */
   readonly record?: {
     readonly fields: Readonly<Partial<Record<RecordField, bigint>>>;
@@ -104,15 +108,18 @@ export function evaluateBlock(block: Block, state: EvaluatorState): Outcome {
   const { insts } = block;
   const { env, record } = state;
   const values: bigint[] = [];
-  let pc = record?.pc ?? block.pc;
-  let following = record === undefined ? block.pc : record.pc + BigInt(record.length);
+  const delta = state.delta ?? 0n;
+  const moved = (at: bigint): bigint =>
+    delta === 0n ? at : BigInt.asUintN(state.addressBits ?? 64, at + delta);
+  let pc = record?.pc ?? moved(block.pc);
+  let following = record === undefined ? pc : record.pc + BigInt(record.length);
   const modeNow = (): number => env.getUint32(ENV.mode, true);
   const faulted = (): boolean => env.getInt32(ENV.fault, true) !== 0;
   const fault = (): Outcome => ({ kind: 'fault', pc, mode: modeNow(), by: 'fault' });
 
   const place = (target: Target): bigint => {
     if (target === 'next') return following;
-    if (typeof target === 'bigint') return target;
+    if (typeof target === 'bigint') return moved(target);
     // A target's record field holds the distance in guest bytes in its high half.
     return pc + BigInt.asIntN(32, (record?.fields[target.relative] ?? 0n) >> 32n);
   };
@@ -145,8 +152,8 @@ export function evaluateBlock(block: Block, state: EvaluatorState): Outcome {
     switch (inst.op) {
       case 'insn':
         if (record === undefined) {
-          pc = inst.imm ?? 0n;
-          following = pc + BigInt(inst.width ?? 0);
+          pc = moved(inst.imm ?? 0n);
+          following = moved((inst.imm ?? 0n) + BigInt(inst.width ?? 0));
         }
         break;
       case 'const':
@@ -156,7 +163,7 @@ export function evaluateBlock(block: Block, state: EvaluatorState): Outcome {
         result = BigInt.asUintN(bits, record?.fields[inst.field as RecordField] ?? 0n);
         break;
       case 'pc':
-        result = BigInt.asUintN(bits, pc + (inst.imm ?? 0n));
+        result = BigInt.asUintN(bits, (record === undefined ? delta : pc) + (inst.imm ?? 0n));
         break;
       case 'next_pc':
         result = BigInt.asUintN(bits, following);
@@ -244,7 +251,11 @@ export function evaluateRegion(region: Region, state: EvaluatorState, options: W
     options.onBlock?.(key);
     const outcome = evaluateBlock(block, state);
     if (outcome.kind !== 'next' || (outcome.by !== 'goto' && outcome.by !== 'branch')) return outcome;
-    key = blockKey(region, outcome.pc, outcome.mode);
+    key = blockKey(
+      region,
+      BigInt.asUintN(state.addressBits ?? 64, outcome.pc - (state.delta ?? 0n)),
+      outcome.mode,
+    );
     const next = region.blocks.get(key);
     if (next === undefined) return outcome;
     if (left <= 1) return { ...outcome, kind: 'exit' };

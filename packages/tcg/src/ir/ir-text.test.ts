@@ -70,7 +70,7 @@ block 0x2000 mode 7 {
     const { blocks } = parseIr(text, known);
     expect(printBlock(blocks[0] as Block)).toBe(text);
     expect(verifyBlock(blocks[0] as Block, { record: true, addressType: 'i64' })).toEqual([]);
-    expect(verifyBlock(blocks[0] as Block)).toHaveLength(7);
+    expect(verifyBlock(blocks[0] as Block)).toHaveLength(6);
   });
 
   test.each([

@@ -58,7 +58,11 @@ export const OPS = {
   // Constants and inputs
   const: { types: ANY, args: [], result: 'T', effect: 'pure' }, // inst.imm: bigint (integers, or a float's bits)
   field: { types: INT, args: [], result: 'T', effect: 'pure' }, // interpreter only: inst.field of the record
-  pc: { types: INT, args: [], result: 'T', effect: 'pure' }, // interpreter only: the instruction's pc plus inst.imm
+  /**
+   * Interpreter: the instruction's pc plus inst.imm. Elsewhere: the address that was inst.imm where the code was
+   * translated; it moves with the code, by whole pages.
+   */
+  pc: { types: INT, args: [], result: 'T', effect: 'pure' },
   next_pc: { types: INT, args: [], result: 'T', effect: 'pure' }, // interpreter only: the following instruction's pc
   env: { types: ['i32'], args: [], result: 'i32', effect: 'pure' }, // address of the vCPU block
 

@@ -97,6 +97,7 @@ class BlockVerifier {
         if (inst.field === undefined) this.report('no field');
         return this.recordOnly();
       case 'pc':
+        return this.pc(inst, bits);
       case 'next_pc':
         return this.recordOnly();
       case 'get':
@@ -125,6 +126,13 @@ class BlockVerifier {
         if (inst.helper === undefined) this.report('no helper');
         return;
     }
+  }
+
+  private pc(inst: Inst, bits: number): void {
+    const { record, addressType } = this.options;
+    if (addressType !== undefined && inst.type !== addressType) this.report(`pc is ${addressType}`);
+    if (inst.imm === undefined) this.report('no pc');
+    else if (record !== true && inst.imm !== BigInt.asUintN(bits, inst.imm)) this.report('pc out of range');
   }
 
   private recordOnly(): void {

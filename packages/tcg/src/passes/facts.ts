@@ -1,3 +1,4 @@
+import { PAGE_SIZE } from '../env.ts';
 import type { Inst } from '../ir/ir.ts';
 import { opRow, type Op } from '../ir/ops.ts';
 
@@ -7,6 +8,8 @@ import { opRow, type Op } from '../ir/ops.ts';
  * For i32 values the high half of a constant is its sign extension, and the high half of `zero` is all ones.
  */
 export class Facts {
+  /** Outside interpreter handlers: `pc` values are known within their page, and their distances from each other. */
+  placed = false;
   /** 1 for integer constants. */
   constant = new Uint8Array(256);
   low = new Int32Array(256);
@@ -90,6 +93,8 @@ export class Facts {
   }
 }
 
+const PAGE_MASK = BigInt(PAGE_SIZE - 1);
+
 type Learn = (f: Facts, v: number, inst: Inst) => void;
 
 const arg = (inst: Inst, i: number): number => inst.args[i] as number;
@@ -145,6 +150,9 @@ const LEARN: Partial<Record<Op, Learn>> = {
         v,
         Math.clz32(high < 0 ? ~(inst.type === 'i32' ? low : high) : inst.type === 'i32' ? low : high),
       );
+  },
+  pc: (f, v, inst) => {
+    if (f.placed) f.setZero(v, ~Number((inst.imm as bigint) & PAGE_MASK) & (PAGE_SIZE - 1), 0);
   },
   load: (f, v, inst) => narrow(f, v, inst.mem?.width ?? 8, inst.mem?.signed ?? false),
   atomic_rmw: (f, v, inst) => narrow(f, v, inst.mem?.width ?? 8, inst.mem?.signed ?? false),

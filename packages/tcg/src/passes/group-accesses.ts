@@ -7,7 +7,7 @@ const BASES = 8;
 
 interface OpenGroup {
   readonly kind: 'load' | 'store';
-  /** Base value; -1 for addresses that are constant. */
+  /** Base value; -1 for addresses that are constant, -2 for those relative to the code. */
   readonly base: Value;
   /** Offset of the first access from the base. */
   readonly origin: number;
@@ -20,7 +20,10 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** Base and distance of an address; undefined when the distance is too large to be of use. */
 function split(block: Block, address: Value): { base: Value; offset: number } | undefined {
   const inst = block.insts[address] as Inst;
-  if (inst.op === 'const') return near(-1, BigInt.asIntN(inst.type === 'i32' ? 32 : 64, inst.imm as bigint));
+  if (inst.op === 'const' || inst.op === 'pc') {
+    const offset = BigInt.asIntN(inst.type === 'i32' ? 32 : 64, inst.imm as bigint);
+    return near(inst.op === 'const' ? -1 : -2, offset);
+  }
   if (inst.op !== 'add') return { base: address, offset: 0 };
   const second = block.insts[inst.args[1] as Value] as Inst;
   if (second.op !== 'const') return { base: address, offset: 0 };

@@ -32,7 +32,7 @@ export function optimize(region: Region, options: OptimizeOptions = {}): Region 
     const [from, ...others] = before.predecessors[i] as readonly number[];
     const single =
       i > 0 && from !== undefined && from < i && others.length === 0 && before.opaque[i] === false;
-    simplifier.run(block, ALL, single ? constants[from] : NOTHING);
+    simplifier.run(block, REGION, single ? constants[from] : NOTHING);
     const successors = before.successors[i] as readonly number[];
     const wanted = successors.some((to) => to > i && before.predecessors[to]?.length === 1);
     constants.push(wanted ? simplifier.constants() : NOTHING);
@@ -54,6 +54,7 @@ export function optimizeBlock(block: Block): Block {
 }
 
 const ALL = { fold: true, forward: true } as const;
+const REGION = { ...ALL, placed: true } as const;
 
 /** A pass by itself, in place. */
 export type Pass = (region: Region) => void;
@@ -61,9 +62,11 @@ export type Pass = (region: Region) => void;
 /** Every pass by name, as file tests call them. */
 export const PASSES: Readonly<Record<string, Pass>> = {
   /** Constant folding, algebra, known bits, plain branches. */
-  fold: (region) => region.blocks.forEach((b) => simplifier.run(b, { fold: true, forward: false })),
+  fold: (region) =>
+    region.blocks.forEach((b) => simplifier.run(b, { fold: true, forward: false, placed: true })),
   /** Reads of registers and fields through earlier reads and writes. */
-  forward: (region) => region.blocks.forEach((b) => simplifier.run(b, { fold: false, forward: true })),
+  forward: (region) =>
+    region.blocks.forEach((b) => simplifier.run(b, { fold: false, forward: true, placed: true })),
   /** Values without use, overwritten writes. */
   dead: (region) => region.blocks.forEach((b) => deadCode.run(b)),
   /** Blocks with one predecessor. */

@@ -64,9 +64,19 @@ function demandLow32(r: Rewriter, v: Value): Value {
   return stripped;
 }
 
+/** A `pc` whose distance from other ones is known. */
+const isPlace = (r: Rewriter, v: Value): boolean => r.facts.placed && r.inst(v).op === 'pc';
+/** Whether two values are the same address of the code. */
+const isSame = (r: Rewriter, a: Value, b: Value): boolean =>
+  a === b || (isPlace(r, a) && isPlace(r, b) && immOf(r, a) === immOf(r, b));
+
 const add: Rule = constantRight('add', (r, inst) => {
   const [a, b] = [first(inst), second(inst)];
   if (r.facts.is(b, 0)) return a;
+  if (isPlace(r, a) && isConst(r, b)) {
+    const imm = BigInt.asUintN(bitsOf(inst.type), immOf(r, a) + immOf(r, b));
+    return r.append({ op: 'pc', type: inst.type, args: [], imm });
+  }
   // What lazily computed flags do: the operand that a subtraction had.
   if (isSubOf(r, a, b)) return r.operand(a, 0);
   if (isSubOf(r, b, a)) return r.operand(b, 0);
@@ -80,6 +90,7 @@ const isSubOf = (r: Rewriter, v: Value, by: Value): boolean =>
 const sub: Rule = (r, inst) => {
   const [a, b] = [first(inst), second(inst)];
   if (a === b) return zero(r, inst.type);
+  if (isPlace(r, a) && isPlace(r, b)) return r.constant(inst.type, immOf(r, a) - immOf(r, b));
   if (r.inst(a).op === 'add') {
     if (r.operand(a, 1) === b) return r.operand(a, 0);
     if (r.operand(a, 0) === b) return r.operand(a, 1);
@@ -278,11 +289,13 @@ function nonZero(r: Rewriter, type: ValueType, v: Value): Value {
 const comparison = (equal: 0 | 1, mirrored: Op, rule: Rule): Rule =>
   constantRight(mirrored, (r, inst) => {
     const [a, b] = [first(inst), second(inst)];
-    if (a === b) return r.constant('i32', BigInt(equal));
+    if (isSame(r, a, b)) return r.constant('i32', BigInt(equal));
     const choice = r.inst(a);
     if (choice.op === 'select' && isConst(r, b)) {
       const [c, x, y] = choice.args as [Value, Value, Value];
-      if (isConst(r, x) && isConst(r, y)) {
+      const plain = (v: Value): boolean =>
+        isConst(r, v) || (isPlace(r, v) && (inst.op === 'eq' || inst.op === 'ne'));
+      if (plain(x) && plain(y)) {
         const [ifTrue, ifFalse] = [r.binary(inst.op, inst.type, x, b), r.binary(inst.op, inst.type, y, b)];
         return r.add({ op: 'select', type: 'i32', args: [c, ifTrue, ifFalse] });
       }
@@ -316,6 +329,7 @@ const ne: Rule = comparison(0, 'ne', (r, inst) => {
 /** Whether a constant has a bit that is known to be zero in the other value. */
 function differ(r: Rewriter, a: Value, b: Value): boolean {
   const f = r.facts;
+  if (isPlace(r, a) && isPlace(r, b)) return immOf(r, a) !== immOf(r, b);
   if (f.constant[b] === 0) return false;
   if (((f.low[b] as number) & (f.zeroLow[a] as number)) !== 0) return true;
   return r.inst(b).type === 'i64' && ((f.high[b] as number) & (f.zeroHigh[a] as number)) !== 0;

@@ -10,10 +10,13 @@ export interface SimplifyOptions {
   readonly fold: boolean;
   /** Registers and fields of the vCPU block are read once and followed through writes. */
   readonly forward: boolean;
+  /** Code whose addresses are known up to the page where it runs: not an interpreter handler. */
+  readonly placed?: boolean;
 }
 
-/** A register known to hold a constant. */
+/** A register known to hold a constant, or an address of the code. */
 export interface RegisterConstant {
+  readonly op: 'const' | 'pc';
   /** Offset in the vCPU block. */
   readonly offset: number;
   readonly type: ValueType;
@@ -90,6 +93,7 @@ export class Simplifier {
     this.options = options;
     this.open.length = 0;
     this.rewriter.start();
+    this.rewriter.facts.placed = options.placed === true;
     this.known.registers.fill(UNKNOWN);
     this.known.fields = [];
     this.incoming.clear();
@@ -104,15 +108,16 @@ export class Simplifier {
     block.terminator = terminator;
   }
 
-  /** Registers that hold constants at the end of the block that was run last. */
+  /** Registers that hold constants, or addresses of the code, at the end of the block that was run last. */
   constants(): RegisterConstant[] {
     const found: RegisterConstant[] = [];
     const { registers } = this.known;
     for (let offset: number = ENV.guest; offset < TRACKED_BYTES; offset += 4) {
       const v = registers[offset / 4] as number;
-      if (v === UNKNOWN || this.rewriter.facts.constant[v] === 0) continue;
-      const { type, imm } = this.rewriter.inst(v);
-      found.push({ offset, type, imm: imm as bigint });
+      if (v === UNKNOWN) continue;
+      const { op, type, imm } = this.rewriter.inst(v);
+      if (op === 'pc' || this.rewriter.facts.constant[v] === 1)
+        found.push({ op: op === 'pc' ? op : 'const', offset, type, imm: imm as bigint });
     }
     for (const c of this.incoming.values()) found.push(c);
     return found;
@@ -161,7 +166,7 @@ export class Simplifier {
     const constant = this.incoming.get(slot);
     const v =
       constant !== undefined && constant.type === inst.type
-        ? this.rewriter.constant(inst.type, constant.imm)
+        ? this.rewriter.append({ op: constant.op, type: inst.type, args: [], imm: constant.imm })
         : this.rewriter.append(inst);
     this.known.registers[slot / 4] = v;
     return v;
@@ -356,13 +361,15 @@ export class Simplifier {
     const r = this.rewriter;
     const inst = r.inst(pc);
     const mode = t.mode === undefined ? {} : { mode: t.mode };
-    if (r.facts.constant[pc] === 1 && t.hint !== 'return') {
+    // A constant is no place in code that may run at any address.
+    const isPlace = (v: Value): boolean => r.facts.placed && r.inst(v).op === 'pc';
+    if (isPlace(pc) && t.hint !== 'return') {
       const target = inst.imm as bigint;
       return t.hint === 'call' ? { kind: 'call', target, ...mode } : { kind: 'goto', target, ...mode };
     }
     if (inst.op === 'select' && t.hint === 'jump') {
       const [c, a, b] = inst.args as [Value, Value, Value];
-      if (r.facts.constant[a] === 1 && r.facts.constant[b] === 1) {
+      if (isPlace(a) && isPlace(b)) {
         const taken = r.inst(a).imm as bigint;
         return this.branch({
           kind: 'branch',

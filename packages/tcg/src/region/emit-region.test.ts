@@ -49,11 +49,12 @@ function machine(seed: number): FlatMachine {
   return m;
 }
 
-function evaluatorState(m: FlatMachine): EvaluatorState {
+function evaluatorState(m: FlatMachine, delta: bigint): EvaluatorState {
   const softmmu = m.imports['softmmu'] as Record<string, (...args: unknown[]) => bigint>;
   const isa = m.imports['isa'] as Record<string, (...args: unknown[]) => bigint | number | undefined>;
   return {
     env: new DataView(m.memory.buffer, m.env, 0x1000),
+    delta,
     load: (address, mem) => softmmu['load']!(0, address, accessDescriptor({ ...mem, signed: false }, 'i64')),
     store: (address, value, mem) => void softmmu['store']!(0, address, value, accessDescriptor(mem, 'i64')),
     call: (h: HelperDef, args) =>
@@ -89,10 +90,10 @@ function regionOf(blocks: readonly Block[]): Region {
   return { entry: blocks[0]!.pc, mode: 0, blocks: new Map(blocks.map((b) => [b.pc, b])), pages: new Map() };
 }
 
-function runRegion(m: FlatMachine, region: Region, options: RegionOptions): number {
+function runRegion(m: FlatMachine, region: Region, options: RegionOptions, delta: bigint): number {
   const bytes = emitRegion(region, frontEnd, options);
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), m.imports);
-  m.setU64(ENV.pc, region.entry);
+  m.setU64(ENV.pc, BigInt.asUintN(64, region.entry + delta));
   return (instance.exports['region'] as (env: number) => number)(m.env);
 }
 
@@ -124,13 +125,13 @@ function withFuel(block: Block): Block {
 }
 
 /** Walks blocks until control leaves, or until the budget (when given) does not suffice for the next block. */
-function walk(m: FlatMachine, region: Region, budget: number | undefined): Outcome | 'budget' {
-  const state = evaluatorState(m);
+function walk(m: FlatMachine, region: Region, budget: number | undefined, delta: bigint): Outcome | 'budget' {
+  const state = evaluatorState(m, delta);
   let block = region.blocks.get(region.entry)!;
   for (walked = 1; walked < 400; walked++) {
     if (budget !== undefined) {
       if (m.i32(ENV.budget) < block.instructions) {
-        m.setU64(ENV.pc, block.pc);
+        m.setU64(ENV.pc, BigInt.asUintN(64, block.pc + delta));
         return 'budget';
       }
       m.setI32(ENV.budget, m.i32(ENV.budget) - block.instructions);
@@ -147,7 +148,7 @@ function walk(m: FlatMachine, region: Region, budget: number | undefined): Outco
     const outcome = evaluateBlock({ ...block, insts }, state);
     if (budget !== undefined) m.setI32(ENV.budget, m.i32(ENV.budget) + block.instructions - seen);
     m.setU64(ENV.pc, outcome.pc);
-    const next = region.blocks.get(outcome.pc);
+    const next = region.blocks.get(BigInt.asUintN(64, outcome.pc - delta));
     if (outcome.kind !== 'next' || outcome.by === 'indirect' || next === undefined) return outcome;
     block = next;
   }
@@ -178,6 +179,10 @@ function expectEqual(
   ).toBe(0);
 }
 
+/** How far from where they were translated for regions run. */
+const DELTAS = [0n, 0x5000n, -0x1000n, 0x7654_3210_f000n, -0x7fff_ffff_8000_0000n];
+const deltaOf = (seed: number): bigint => DELTAS[(seed >> 1) % DELTAS.length]!;
+
 const seeds = (n: number): number[] => Array.from({ length: n }, (_, i) => 2 * i + 2);
 
 describe('emitRegion', () => {
@@ -188,9 +193,15 @@ describe('emitRegion', () => {
       // A jump back to the block itself would make a loop.
       const region = regionOf([{ ...block, pc: 0xf000n }]);
       const [a, b] = [machine(seed), machine(seed)];
-      const outcome = walk(b, region, undefined) as Outcome;
+      const outcome = walk(b, region, undefined, deltaOf(seed)) as Outcome;
       if (outcome.kind === 'fault') faults++;
-      expectEqual(a, b, runRegion(a, region, {}), outcome, seed);
+      expectEqual(
+        a,
+        b,
+        runRegion(a, region, { fixed: seed % 4 === 0 && deltaOf(seed) === 0n }, deltaOf(seed)),
+        outcome,
+        seed,
+      );
     }
     expect(faults).toBeGreaterThan(15);
     expect(faults).toBeLessThan(180);
@@ -225,9 +236,15 @@ describe('emitRegion', () => {
       const budget = counting ? random.below(120) : undefined;
       a.setI32(ENV.budget, budget ?? 0);
       b.setI32(ENV.budget, budget ?? 0);
-      const outcome = walk(b, region, budget);
+      const outcome = walk(b, region, budget, deltaOf(seed));
       if (walked > 5) long++;
-      expectEqual(a, b, runRegion(a, region, { counting }), outcome, seed);
+      expectEqual(
+        a,
+        b,
+        runRegion(a, region, { counting, fixed: seed % 4 === 0 && deltaOf(seed) === 0n }, deltaOf(seed)),
+        outcome,
+        seed,
+      );
     }
     expect(long).toBeGreaterThan(50);
   });

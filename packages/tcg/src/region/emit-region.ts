@@ -25,10 +25,13 @@ export interface RegionOptions {
   readonly callDepth?: number;
   /** Address of the one vCPU block that the region will run with: shorter address checks. Left out: any. */
   readonly env?: number;
+  /** It runs at the virtual address that it was translated for only, and is left with EXIT.stale at others: faster calls. */
+  readonly fixed?: boolean;
 }
 
 /**
- * Writes a region as one wasm module that exports `region(env: i32) -> i32` ({@link EXIT}). Guest registers live in
+ * Writes a region as one wasm module that exports `region(env: i32) -> i32` ({@link EXIT}). It runs wherever env.pc
+ * says that its entry is: at any virtual address that leads to the same pages, side by side as they were. Guest registers live in
  * locals, control flow is structured by the dominator tree. Blocks that can't be reached are left out.
  * @throws Error on IR that a verifier would refuse.
  */
@@ -43,14 +46,13 @@ export function emitRegion(
 const pageAddress = (pc: bigint): bigint => pc & ~BigInt(PAGE_SIZE - 1);
 /** All bits of a mode word. */
 const WHOLE_MODE = PAGE_SIZE - 1;
-const fetchIndex = (pc: bigint): number =>
-  Number((pc >> BigInt(PAGE_BITS)) & BigInt(FETCH_ENTRIES - 1)) * FETCH.size;
 
 class RegionWriter {
   private readonly region: Region;
   private readonly frontEnd: FrontEnd;
   private readonly counting: boolean;
   private readonly callDepth: number;
+  private readonly fixed: boolean;
   private readonly modeMask: number;
   private readonly blocks: readonly Block[];
   private readonly number: BlockNumber;
@@ -80,6 +82,7 @@ class RegionWriter {
     this.region = region;
     this.frontEnd = frontEnd;
     this.counting = options.counting ?? false;
+    this.fixed = options.fixed ?? false;
     this.callDepth = options.callDepth ?? 1000;
     this.modeMask = frontEnd.modeMask ?? WHOLE_MODE;
     this.blocks = [...region.blocks.values()];
@@ -117,7 +120,12 @@ class RegionWriter {
       module,
       f,
       this.flow,
-      frontEnd.mmuIndex(region.mode),
+      {
+        mmuIndex: frontEnd.mmuIndex(region.mode),
+        entry: region.entry,
+        addressType: frontEnd.addressType,
+        fixed: options.fixed === true,
+      },
       options.env,
       (t, insn, values) => this.terminate(t, insn, values),
     );
@@ -135,7 +143,8 @@ class RegionWriter {
 
   write(): Uint8Array<ArrayBuffer> {
     const { f, place, module } = this;
-    this.checkEntry();
+    if (this.fixed) this.checkEntry();
+    place.enter(f);
     this.checkMode();
     this.place.env(f);
     f.memory(W.i32Load, ENV.exitRequest);
@@ -164,8 +173,8 @@ class RegionWriter {
   /** Pushes the fetch TLB's tag of a known page in a mode of which the bits in the mask are known. */
   private pushTag(pc: bigint, mode: number): void {
     const { f } = this;
-    if (this.modeMask === WHOLE_MODE) return f.i64(BigInt.asIntN(64, pageAddress(pc) | BigInt(mode)));
-    f.i64(BigInt.asIntN(64, pageAddress(pc)));
+    if (this.modeMask === WHOLE_MODE) return this.place.envPc(f, pageAddress(pc) | BigInt(mode));
+    this.place.envPc(f, pageAddress(pc));
     this.place.env(f);
     f.memory(W.i64Load32U, ENV.mode);
     f.op(W.i64Or);
@@ -180,12 +189,12 @@ class RegionWriter {
     this.f.return();
   }
 
-  /** The code may be mapped at another virtual address than when it was translated: pcs in it are absolute. */
+  /** Addresses in it are absolute: it may have been entered elsewhere. */
   private checkEntry(): void {
     const { f } = this;
     this.place.env(f);
     f.memory(W.i64Load, ENV.pc);
-    f.i64(BigInt.asIntN(64, this.region.entry));
+    this.place.envPc(f, this.region.entry);
     f.op(W.i64Ne);
     f.if(undefined, false);
     this.returnCode(EXIT.stale);
@@ -217,20 +226,20 @@ class RegionWriter {
     for (const [page, physical] of region.pages) {
       if (page === entryPage) continue;
       const va = page << BigInt(PAGE_BITS);
-      const at = ENV.fetch + fetchIndex(va);
       const ok = f.block();
-      this.place.env(f);
+      const at = this.place.fetchEntry(f, va);
+      f.tee(this.record);
       f.memory(W.i64Load, at + FETCH.tag);
       this.pushTag(va, region.mode);
       f.op(W.i64Eq);
-      this.place.env(f);
+      f.get(this.record);
       f.memory(W.i32Load, at + FETCH.page);
       f.i32(physical | 0);
       f.op(W.i32Eq);
       f.op(W.i32And);
       f.brIf(ok, true);
       this.place.env(f);
-      f.i64(BigInt.asIntN(64, va));
+      this.place.envPc(f, va);
       f.i32(physical | 0);
       f.call(this.importFetchCheck());
       f.brIf(ok, true);
@@ -474,7 +483,7 @@ class RegionWriter {
     f.end();
     this.place.env(f);
     f.memory(W.i64Load, ENV.pc);
-    f.i64(BigInt.asIntN(64, next));
+    place.envPc(f, next);
     f.op(W.i64Ne);
     f.brIf(miss, false);
     place.load(f, this.flow.live[continuation]!);
@@ -487,13 +496,13 @@ class RegionWriter {
   /** Sets local `record` to the record array of a known pc's page; returns the record's offset in it. */
   private findConstant(pc: bigint, mode: number, miss: number): number {
     const { f } = this;
-    const at = ENV.fetch + fetchIndex(pc);
-    this.place.env(f);
+    const at = this.place.fetchEntry(f, pc);
+    f.tee(this.record);
     f.memory(W.i64Load, at + FETCH.tag);
     this.pushTag(pc, mode);
     f.op(W.i64Ne);
     f.brIf(miss, false);
-    this.place.env(f);
+    f.get(this.record);
     f.memory(W.i32Load, at + FETCH.records);
     f.set(this.record);
     return Number(pc & BigInt(PAGE_SIZE - 1)) << recordShift(this.frontEnd.alignmentLog2);

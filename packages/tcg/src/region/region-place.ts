@@ -1,4 +1,4 @@
-import { ENV, EXIT, TLB, TLB_ENTRIES } from '../env.ts';
+import { ENV, EXIT, FETCH, FETCH_ENTRIES, PAGE_BITS, TLB, TLB_ENTRIES } from '../env.ts';
 import type { HelperDef, Inst, MemoryAccess, RegisterRef, Terminator } from '../ir/ir.ts';
 import { accessDescriptor } from '../lower/access-descriptor.ts';
 import type { Lowerer } from '../lower/lowerer.ts';
@@ -8,6 +8,8 @@ import { FunctionWriter } from '../wasm/function-writer.ts';
 import type { ModuleWriter } from '../wasm/module-writer.ts';
 import { W, type WasmType } from '../wasm/opcodes.ts';
 import { forEachMember, leavesByItself, type RegisterFlow } from './register-flow.ts';
+
+const FETCH_SIZE_BITS = 31 - Math.clz32(FETCH.size);
 
 /** Guest registers in wasm locals. Local 0 is the vCPU block. */
 export class RegionPlace implements Place {
@@ -29,13 +31,24 @@ export class RegionPlace implements Place {
   private readonly outlines = new Map<string, number>();
   /** Known address of the vCPU block. */
   private readonly envAddress: number | undefined;
+  /** Where the region was translated for, and the local that holds where it runs, in the guest's address type. */
+  private readonly entry: bigint;
+  private readonly wide: boolean;
+  private readonly base: number;
+  /** It runs nowhere else than where it was translated for. */
+  private readonly fixed: boolean;
   private readonly onTerminate: (terminator: Terminator, insn: Inst, values: Lowerer) => void;
 
   constructor(
     module: ModuleWriter,
     f: FunctionWriter,
     flow: RegisterFlow,
-    mmuIndex: number,
+    guest: {
+      readonly mmuIndex: number;
+      readonly entry: bigint;
+      readonly addressType: 'i32' | 'i64';
+      readonly fixed: boolean;
+    },
     envAddress: number | undefined,
     onTerminate: (terminator: Terminator, insn: Inst, values: Lowerer) => void,
   ) {
@@ -44,7 +57,11 @@ export class RegionPlace implements Place {
     this.locals = flow.registers.refs.map(({ file }) => f.local(file.type));
     this.modified = new Uint32Array(flow.common.length);
     this.exitCode = f.local('i32');
-    this.tlbOffset = ENV.tlb + mmuIndex * TLB_ENTRIES * TLB.size;
+    this.entry = guest.entry;
+    this.wide = guest.addressType === 'i64';
+    this.fixed = guest.fixed;
+    this.base = f.local(guest.addressType);
+    this.tlbOffset = ENV.tlb + guest.mmuIndex * TLB_ENTRIES * TLB.size;
     this.envAddress = envAddress;
     this.onTerminate = onTerminate;
   }
@@ -86,14 +103,57 @@ export class RegionPlace implements Place {
   field(): void {
     throw new Error('a region has no record');
   }
-  private constantPc(f: FunctionWriter, pc: bigint): void {
-    f.i64(BigInt.asIntN(64, pc));
+  /** Takes env.pc as the place where the region runs. */
+  enter(f: FunctionWriter): void {
+    if (this.fixed) return;
+    this.env(f);
+    f.memory(this.wide ? W.i64Load : W.i32Load, ENV.pc);
+    f.set(this.base);
   }
-  pc(f: FunctionWriter, insn: Inst, add: bigint): void {
-    this.constantPc(f, insn.imm! + add);
+  /** Distance of an address, given as of translation, from the entry. */
+  private distance(pc: bigint): bigint {
+    return BigInt.asIntN(this.wide ? 64 : 32, pc - this.entry);
   }
-  nextPc(f: FunctionWriter, insn: Inst): void {
-    this.constantPc(f, insn.imm! + BigInt(insn.width!));
+  /** Pushes an address, given as of translation, in the guest's address type. */
+  pc(f: FunctionWriter, _insn: Inst | undefined, pc: bigint): void {
+    if (this.fixed) {
+      if (this.wide) f.i64(BigInt.asIntN(64, pc));
+      else f.i32(Number(BigInt.asIntN(32, pc)));
+      return;
+    }
+    const distance = this.distance(pc);
+    f.get(this.base);
+    if (distance === 0n) return;
+    if (this.wide) f.i64(distance);
+    else f.i32(Number(distance));
+    f.op(this.wide ? W.i64Add : W.i32Add);
+  }
+  nextPc(): void {
+    throw new Error('a region has no record');
+  }
+  /** The same as env.pc holds it: i64. */
+  envPc(f: FunctionWriter, pc: bigint): void {
+    this.pc(f, undefined, pc);
+    if (!this.wide) f.op(W.i64ExtendI32U);
+  }
+  /** Pushes the offset, in the vCPU block, of the fetch TLB's entry for an address; the constant part is returned. */
+  fetchEntry(f: FunctionWriter, pc: bigint): number {
+    if (this.fixed) {
+      this.env(f);
+      return ENV.fetch + Number((pc >> BigInt(PAGE_BITS)) & BigInt(FETCH_ENTRIES - 1)) * FETCH.size;
+    }
+    f.get(this.base);
+    if (this.wide) f.op(W.i32WrapI64);
+    f.i32(Number(BigInt.asIntN(32, this.distance(pc))));
+    f.op(W.i32Add);
+    f.i32(PAGE_BITS - FETCH_SIZE_BITS);
+    f.op(W.i32ShrU);
+    f.i32((FETCH_ENTRIES - 1) << FETCH_SIZE_BITS);
+    f.op(W.i32And);
+    if (this.envAddress !== undefined) return this.envAddress + ENV.fetch;
+    f.get(0);
+    f.op(W.i32Add);
+    return ENV.fetch;
   }
   env(f: FunctionWriter): void {
     if (this.envAddress === undefined) f.get(0);
@@ -148,7 +208,7 @@ export class RegionPlace implements Place {
   }
   storePc(f: FunctionWriter, pc: bigint): void {
     this.env(f);
-    this.constantPc(f, pc);
+    this.envPc(f, pc);
     f.memory(W.i64Store, ENV.pc);
   }
   fault(f: FunctionWriter, insn: Inst): void {

@@ -5,6 +5,9 @@ import { compareRandomProgram } from '../testing/random-program.ts';
 import { TOY_GUESTS, toyMachine } from '../testing/toy-machine.ts';
 import { toyGuest } from '../testing/toy-front-end.ts';
 
+/** Between where regions were translated for and where they run. */
+const DISTANCES = [0n, 0x1000n, -0x6543_2000n, 0x7fff_ffff_f000n];
+
 describe.each(TOY_GUESTS)(
   'both tiers on $addressType, big-endian $bigEndian, alignment $alignmentLog2',
   (options) => {
@@ -22,6 +25,9 @@ describe.each(TOY_GUESTS)(
               regions++;
               m.installRegion(m.u64(ENV.pc), {
                 counting: true,
+                distance: DISTANCES[regions % DISTANCES.length]!,
+                // Half of those that stay where they are know it.
+                fixed: regions % (2 * DISTANCES.length) === 0,
                 ...(pass === undefined
                   ? {}
                   : { optimize: (region) => void pass(region, { everyBlock: true, groups: true }) }),
@@ -39,7 +45,7 @@ describe.each(TOY_GUESTS)(
         guest,
         base,
         { hotThreshold: 3 },
-        { hot: (n) => void n.installRegion(n.u64(ENV.pc), { callDepth: 5 }) },
+        { hot: (n) => void n.installRegion(n.u64(ENV.pc), { callDepth: 5, distance: 0x7777_7000n }) },
       );
       const wide = options.addressType === 'i64';
       const [load, store] = wide ? ['load8u', 'store8'] : ['load4u', 'store4'];

@@ -148,20 +148,24 @@ export class FlatMachine {
     return this.arrays.get(this.arrayKey(pc))! + (Number(pc & 0xfffn) << (4 - alignmentLog2));
   }
 
-  /** Forms, compiles and enters a region at `pc`. @returns its module's bytes, undefined when nothing was formed. */
+  /**
+   * Forms, compiles and enters a region at `pc`, as if it were mapped `distance` bytes further on while it is translated.
+   * @returns its module's bytes, undefined when nothing was formed.
+   */
   installRegion(
     pc: bigint,
-    options: RegionOptions & FormerLimits & { optimize?: (region: Region) => void } = {},
+    options: RegionOptions & FormerLimits & { optimize?: (region: Region) => void; distance?: bigint } = {},
   ): Uint8Array | undefined {
     const { frontEnd } = this.options;
+    const distance = options.distance ?? 0n;
     const source: CodeSource = {
       page: (page) => {
-        const host = this.hostOf(page << 12n);
+        const host = this.hostOf(this.address((page << 12n) - distance));
         if (host < 0) return undefined;
         return { physical: (host - RAM_AT) >>> 12, bytes: this.bytes.subarray(host, host + PAGE_SIZE) };
       },
     };
-    const region = formRegion(frontEnd, source, pc, this.i32(ENV.mode), options);
+    const region = formRegion(frontEnd, source, this.address(pc + distance), this.i32(ENV.mode), options);
     if (region === undefined) return undefined;
     options.optimize?.(region);
     const bytes = emitRegion(region, frontEnd, options);
