@@ -1,8 +1,10 @@
+// Over 600 lines: life, running, time and fences of a hart share its one block and its one safe point (`attend`).
 import { createSharedClock, type ClockHandle, type SharedClock } from '@polyvisor/clock';
 import { COUNTER_FENCE } from '@polyvisor/guest-memory';
 import { PolyvisorError, type StateSection, type VcpuExit } from '@polyvisor/contracts';
 import { F, RISCV, STATE_FIELDS, stateOffset, X } from '@polyvisor/isa-riscv';
 import { ENV, EXIT } from '@polyvisor/tcg';
+import { comparedFields } from './compared-fields.ts';
 import { CONTROL } from './control.ts';
 import { Engine, type EngineHost, type EngineOptions, type Functions } from './engine.ts';
 import { Lockstep } from './lockstep.ts';
@@ -58,7 +60,6 @@ interface IsaExports {
   deliver(env: number): void;
   configure(regions: number, count: number, flags: number, base: number): void;
   refresh(env: number): void;
-  update_mode(env: number): void;
   poll(env: number): void;
   wakeup(env: number): number;
   illegal_state(env: number): number;
@@ -87,7 +88,6 @@ export class RiscvVcpu {
   private readonly clock: SharedClock;
   private readonly isa: IsaExports;
   private comparatorSeen = 0;
-  private halted = false;
   private readonly lockstep: Lockstep | undefined;
   /** During a lockstep step time stands still: both tiers must see the same. */
   private frozen = false;
@@ -187,7 +187,6 @@ export class RiscvVcpu {
     this.words[(this.env + ENV.vcpu) >>> 2] = this.index;
     this.words[(this.env + ENV.depth) >>> 2] = 0;
     Atomics.store(this.words, (this.env + CONTROL.softSet) >>> 2, 0);
-    this.halted = false;
     this.waiting = false;
     this.deferred = false;
     this.deferring = false;
@@ -358,7 +357,6 @@ export class RiscvVcpu {
     for (;;) {
       Atomics.store(words, exitRequest, 0);
       if (this.attend()) return 'kicked';
-      if (this.halted) return 'halted';
       this.updateTicks();
       if (this.options.icount) this.serveDueTimers();
       this.isa.poll(env);
@@ -674,29 +672,4 @@ export class RiscvVcpu {
     }
     this.engine.readCodeLog();
   }
-}
-
-/** Everything that a guest can see of a hart. */
-function comparedFields(): { name: string; offset: number; width: 1 | 4 | 8 }[] {
-  const files = [X, F].flatMap((file) =>
-    Array.from({ length: file.count }, (_, i) => ({
-      name: `${file.name}${i}`,
-      offset: file.offset + i * file.stride,
-      width: 8 as const,
-    })),
-  );
-  const state = STATE_FIELDS.flatMap((field) =>
-    Array.from({ length: field.count }, (_, i) => ({
-      name: field.count === 1 ? field.name : `${field.name}[${i}]`,
-      offset: field.offset + i * field.width,
-      width: field.width,
-    })),
-  );
-  return [
-    { name: 'pc', offset: ENV.pc, width: 8 },
-    { name: 'mode', offset: ENV.mode, width: 4 },
-    { name: 'fflags', offset: ENV.fpFlags, width: 4 },
-    ...files,
-    ...state.filter((field) => field.name !== 'interruptPending'),
-  ];
 }

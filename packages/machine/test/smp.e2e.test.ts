@@ -1,3 +1,4 @@
+// Over 600 lines: each case is a guest program in assembly beside what it must end with.
 import { expect, test } from '@jest/globals';
 import { describeWith } from '@polyvisor/testkit/needs';
 import { BUILT, DONE, runBare } from './bare-guest.ts';
