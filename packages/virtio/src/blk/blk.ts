@@ -7,6 +7,7 @@ import type { QueueElement } from '../queue/element.ts';
 import type { Virtqueue } from '../queue/virtqueue.ts';
 import type { BlockBackend } from './block-backend.ts';
 import { BufferPool } from '../backend/buffer-pool.ts';
+import { RequestsInFlight } from '../backend/requests-in-flight.ts';
 import * as reg from './registers.ts';
 
 export interface VirtioBlkOptions {
@@ -29,8 +30,6 @@ export interface VirtioBlk extends VirtioBackend {
 
 /** One operation of the disk moves at most this much; longer requests are done piece by piece. */
 const PIECE_BYTES = 1 << 20;
-/** Requests are left in the queue while those in flight hold this much. */
-const IN_FLIGHT_BYTES = 16 << 20;
 const RANGES_LIMIT = 32;
 /** Sectors of one range: 1 GiB. */
 const RANGE_SECTORS_LIMIT = 1 << 21;
@@ -63,23 +62,14 @@ class Blk implements VirtioBlk {
   readonly #headerBytes = new Uint8Array(this.#header.buffer);
   readonly #statusByte = new Uint8Array(STATUS_BYTES);
   readonly #buffers = new BufferPool();
-  #host: VirtioHost | undefined;
-  #quiesced = false;
-  /** Changes at a reset: what began before it is stale. */
-  #epoch = 0;
-  #inFlight = 0;
-  /** Of those in flight, what began before the last reset. New requests wait for their end. */
-  #stale = 0;
-  #inFlightBytes = 0;
-  /** Requests were left in a queue, and nobody will ring for them. */
-  #leftOver = false;
-  #idle: (() => void)[] = [];
+  readonly #requests: RequestsInFlight;
 
   constructor(options: VirtioBlkOptions, dependencies: VirtioBlkDependencies) {
     const { disk } = dependencies;
     const queues = options.queues ?? 1;
     const queueSize = options.queueSize ?? 256;
     this.#disk = disk;
+    this.#requests = new RequestsInFlight(queues);
     this.#logger = dependencies.logger ?? silentLogger;
     this.queueSizes = Array.from({ length: queues }, () => queueSize);
     this.features =
@@ -116,7 +106,7 @@ class Blk implements VirtioBlk {
   }
 
   connect(host: VirtioHost): void {
-    this.#host = host;
+    this.#requests.connect(host);
   }
 
   activate(features: bigint): void {
@@ -134,21 +124,10 @@ class Blk implements VirtioBlk {
   }
 
   notify(queue: number): void {
-    const open = this.#host?.queue(queue);
-    if (open === undefined) return;
-    for (let budget = open.size; budget > 0; budget--) {
-      if (this.#quiesced || this.#stale > 0 || this.#inFlightBytes >= IN_FLIGHT_BYTES) {
-        this.#leftOver = true;
-        return;
-      }
-      const element = open.pop();
-      if (element === undefined) return;
-      this.#start(open, element);
-    }
-    this.#host?.again(queue);
+    this.#requests.take(queue, this.#start);
   }
 
-  #start(queue: Virtqueue, element: QueueElement): void {
+  readonly #start = (queue: Virtqueue, element: QueueElement): void => {
     if (element.readable.bytes < reg.HEADER_BYTES || element.writable.bytes < STATUS_BYTES) {
       queue.fail('request');
       return;
@@ -159,17 +138,15 @@ class Blk implements VirtioBlk {
     // A sector beyond 2^53 is beyond every disk too.
     const sector = high >= ADDRESS_HIGH_LIMIT ? Infinity : high * 2 ** 32 + this.#header.getUint32(8, true);
     const held = Math.min(PIECE_BYTES, element.readable.bytes + element.writable.bytes);
-    const epoch = this.#epoch;
-    this.#inFlight++;
-    this.#inFlightBytes += held;
+    const epoch = this.#requests.begin(held);
     this.#serve(element, type, sector * reg.SECTOR_BYTES)
       .catch((error: unknown) => this.#failed(type, sector, error))
       .then((status) => {
         this.#complete(queue, element, status);
-        this.#ended(epoch, held);
+        this.#requests.end(epoch, held);
       })
       .catch((error: unknown) => this.#logger.error({ error }, 'virtio-blk: a completion failed'));
-  }
+  };
 
   #complete(queue: Virtqueue, element: QueueElement, status: number): void {
     const length = element.writable.bytes;
@@ -177,20 +154,6 @@ class Blk implements VirtioBlk {
     element.write(length - STATUS_BYTES, this.#statusByte);
     queue.push(element, length);
     queue.signal();
-  }
-
-  #ended(epoch: number, held: number): void {
-    this.#inFlight--;
-    this.#inFlightBytes -= held;
-    if (epoch !== this.#epoch) this.#stale--;
-    if (this.#inFlight === 0) for (const done of this.#idle.splice(0)) done();
-    if (!this.#leftOver || this.#stale > 0) return;
-    this.#leftOver = false;
-    this.#notifyAll();
-  }
-
-  #notifyAll(): void {
-    for (let index = 0; index < this.queueSizes.length; index++) this.#host?.again(index);
   }
 
   #failed(type: number, sector: number, error: unknown): number {
@@ -305,8 +268,7 @@ class Blk implements VirtioBlk {
   }
 
   reset(): void {
-    this.#epoch++;
-    this.#stale = this.#inFlight;
+    this.#requests.reset();
     this.#setWriteback(true);
   }
 
@@ -328,12 +290,11 @@ class Blk implements VirtioBlk {
   }
 
   quiesce(): Promise<void> {
-    this.#quiesced = true;
-    return this.#inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+    return this.#requests.quiesce();
   }
 
   resume(): void {
-    this.#quiesced = false;
+    this.#requests.resume();
   }
 
   async close(): Promise<void> {

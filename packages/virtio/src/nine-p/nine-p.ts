@@ -4,6 +4,7 @@ import { loadSection, saveSection } from '@polyvisor/proto';
 import { virtioNinePState } from '@polyvisor/proto/state/virtio-backends';
 import type { VirtioBackend, VirtioHost } from '../backend/virtio-backend.ts';
 import { BufferPool } from '../backend/buffer-pool.ts';
+import { RequestsInFlight } from '../backend/requests-in-flight.ts';
 import type { QueueElement } from '../queue/element.ts';
 import type { Virtqueue } from '../queue/virtqueue.ts';
 import type { NinePServer } from './nine-p-server.ts';
@@ -19,9 +20,6 @@ export interface VirtioNinePOptions {
 export interface VirtioNinePDependencies {
   readonly server: NinePServer;
 }
-
-/** Requests are left in the queue while those under way hold this much. */
-const IN_FLIGHT_BYTES = 16 << 20;
 
 /**
  * A 9P device (VIRTIO 1.3, section 5.14): messages of the guest's client go to a file server and back. Requests are
@@ -52,17 +50,7 @@ class NineP implements VirtioBackend {
   readonly #server: NinePServer;
   readonly #state = virtioNinePState.create();
   readonly #buffers = new BufferPool();
-  #host: VirtioHost | undefined;
-  #quiesced = false;
-  #inFlight = 0;
-  #inFlightBytes = 0;
-  /** Changes at a reset: what began before it is stale. */
-  #epoch = 0;
-  /** Of those in flight, what began before the last reset. New requests wait for their end. */
-  #stale = 0;
-  /** Requests were left in the queue, and nobody will ring for them. */
-  #leftOver = false;
-  #idle: (() => void)[] = [];
+  readonly #requests = new RequestsInFlight(1);
 
   constructor(options: VirtioNinePOptions, tag: Uint8Array, { server }: VirtioNinePDependencies) {
     this.#server = server;
@@ -74,27 +62,16 @@ class NineP implements VirtioBackend {
   }
 
   connect(host: VirtioHost): void {
-    this.#host = host;
+    this.#requests.connect(host);
   }
 
   activate(): void {}
 
-  notify(index: number): void {
-    const queue = this.#host?.queue(index);
-    if (queue === undefined) return;
-    for (let budget = queue.size; budget > 0; budget--) {
-      if (this.#quiesced || this.#stale > 0 || this.#inFlightBytes >= IN_FLIGHT_BYTES) {
-        this.#leftOver = true;
-        return;
-      }
-      const element = queue.pop();
-      if (element === undefined) return;
-      this.#start(queue, element);
-    }
-    this.#host?.again(index);
+  notify(queue: number): void {
+    this.#requests.take(queue, this.#start);
   }
 
-  #start(queue: Virtqueue, element: QueueElement): void {
+  readonly #start = (queue: Virtqueue, element: QueueElement): void => {
     const limit = this.#server.maxMessageBytes;
     const requestBytes = Math.min(element.readable.bytes, limit);
     const replyBytes = Math.min(element.writable.bytes, limit);
@@ -106,12 +83,10 @@ class NineP implements VirtioBackend {
     const reply = this.#buffers.take(replyBytes);
     element.read(0, request, 0, requestBytes);
     const held = request.length + reply.length;
-    const epoch = this.#epoch;
-    this.#inFlight++;
-    this.#inFlightBytes += held;
+    const epoch = this.#requests.begin(held);
     this.#server.handle(request.subarray(0, requestBytes), reply.subarray(0, replyBytes), (length) => {
-      if (epoch !== this.#epoch) this.#stale--;
-      else if (length === 0) queue.fail('request');
+      // Since a reset the element and its queue are dead, and take nothing.
+      if (length === 0) queue.fail('request');
       else {
         element.write(0, reply, 0, length);
         queue.push(element, length);
@@ -119,22 +94,12 @@ class NineP implements VirtioBackend {
       }
       this.#buffers.give(request);
       this.#buffers.give(reply);
-      this.#ended(held);
+      this.#requests.end(epoch, held);
     });
-  }
-
-  #ended(held: number): void {
-    this.#inFlight--;
-    this.#inFlightBytes -= held;
-    if (this.#inFlight === 0) for (const done of this.#idle.splice(0)) done();
-    if (!this.#leftOver || this.#stale > 0 || this.#quiesced) return;
-    this.#leftOver = false;
-    this.#host?.again(reg.REQUEST_QUEUE);
-  }
+  };
 
   reset(): void {
-    this.#epoch++;
-    this.#stale = this.#inFlight;
+    this.#requests.reset();
     this.#server.reset();
   }
 
@@ -157,12 +122,11 @@ class NineP implements VirtioBackend {
   }
 
   quiesce(): Promise<void> {
-    this.#quiesced = true;
-    return this.#inFlight === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
+    return this.#requests.quiesce();
   }
 
   resume(): void {
-    this.#quiesced = false;
+    this.#requests.resume();
   }
 
   async close(): Promise<void> {

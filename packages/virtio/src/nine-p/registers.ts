@@ -5,8 +5,6 @@ export const VIRTIO_ID_9P = 9;
 /** The device has a mount tag. */
 export const VIRTIO_9P_F_MOUNT_TAG = 1n << 0n;
 
-export const REQUEST_QUEUE = 0;
-
 /** tag_len[2] and the tag. */
 export const CONFIG_TAG = 2;
 /** Configuration space has 256 bytes. */

@@ -1,8 +1,7 @@
 import type { GuestMemory } from '@polyvisor/contracts';
-import type { IndirectTable } from './chain.ts';
 import { addDescriptor, locatePart, openIndirect } from './chain.ts';
 import type { QueueElement } from './element.ts';
-import { ElementPool } from './element-pool.ts';
+import { RingQueue } from './ring-queue.ts';
 import type { QueueEvents, QueuePosition, QueueSetup, QueueViolation, Virtqueue } from './virtqueue.ts';
 import {
   DESCRIPTOR_BYTES,
@@ -37,17 +36,7 @@ export function createPackedQueue(
   return new PackedQueue(setup, memory, events, position);
 }
 
-class PackedQueue implements Virtqueue {
-  readonly size: number;
-  dead = false;
-  readonly #memory: GuestMemory;
-  readonly #words: Uint16Array;
-  readonly #view: DataView;
-  readonly #events: QueueEvents;
-  readonly #pool: ElementPool;
-  readonly #eventIndex: boolean;
-  readonly #indirect: boolean;
-  readonly #table: IndirectTable = { offset: 0, entries: 0 };
+class PackedQueue extends RingQueue implements Virtqueue {
   readonly #ringGpa: number;
   readonly #deviceGpa: number;
   /** Offsets in the backing buffer; the event structures' as indices of 16-bit words. */
@@ -66,14 +55,7 @@ class PackedQueue implements Virtqueue {
   #deviceEvent = -1;
 
   constructor(setup: QueueSetup, memory: GuestMemory, events: QueueEvents, position: QueuePosition) {
-    this.size = setup.size;
-    this.#memory = memory;
-    this.#words = memory.words;
-    this.#view = memory.view;
-    this.#events = events;
-    this.#pool = new ElementPool(memory, setup.size);
-    this.#eventIndex = setup.eventIndex;
-    this.#indirect = setup.indirect;
+    super(setup, memory, events);
     this.#ringGpa = setup.descriptors;
     this.#deviceGpa = setup.device;
     this.#availIndex = position.nextAvail & INDEX;
@@ -85,9 +67,9 @@ class PackedQueue implements Virtqueue {
 
   #locate(setup: QueueSetup): void {
     const { size } = this;
-    const ring = locatePart(this.#memory, setup.descriptors, size * DESCRIPTOR_BYTES, 16);
-    const driver = locatePart(this.#memory, setup.driver, EVENT_BYTES, 4);
-    const device = locatePart(this.#memory, setup.device, EVENT_BYTES, 4);
+    const ring = locatePart(this.memory, setup.descriptors, size * DESCRIPTOR_BYTES, 16);
+    const driver = locatePart(this.memory, setup.driver, EVENT_BYTES, 4);
+    const device = locatePart(this.memory, setup.device, EVENT_BYTES, 4);
     const inside = this.#availIndex < size && this.#usedIndex < size;
     if (ring < 0 || driver < 0 || device < 0 || !inside) {
       this.fail('queue address');
@@ -96,10 +78,6 @@ class PackedQueue implements Virtqueue {
     this.#ring = ring;
     this.#driverWord = driver / 2;
     this.#deviceWord = device / 2;
-  }
-
-  get inFlight(): number {
-    return this.#pool.inFlight;
   }
 
   position(): QueuePosition {
@@ -111,12 +89,12 @@ class PackedQueue implements Virtqueue {
 
   pop(): QueueElement | undefined {
     if (this.dead || !this.#available()) return undefined;
-    const element = this.#pool.take();
-    if (element === undefined) return this.#broken('too many in flight');
+    const element = this.pool.take();
+    if (element === undefined) return this.broken('too many in flight');
     const violation = this.#walk(element);
     if (violation !== undefined) {
-      this.#pool.give(element);
-      return this.#broken(violation);
+      this.pool.give(element);
+      return this.broken(violation);
     }
     this.#slots += element.slots;
     this.#moveAvail(element.slots);
@@ -126,18 +104,18 @@ class PackedQueue implements Virtqueue {
   /** Whether there is an element to take; asks for a notification, then looks again, before it says no. */
   #available(): boolean {
     if (this.#isAvailable()) return true;
-    const position = this.#eventIndex ? this.position().nextAvail : 0;
+    const position = this.eventIndex ? this.position().nextAvail : 0;
     if (this.#deviceEvent === position) return false;
     this.#deviceEvent = position;
-    Atomics.store(this.#words, this.#deviceWord, position);
-    const flags = this.#eventIndex ? RING_EVENT_FLAGS_DESC : RING_EVENT_FLAGS_ENABLE;
-    Atomics.store(this.#words, this.#deviceWord + 1, flags);
-    this.#memory.wrote(this.#deviceGpa, EVENT_BYTES);
+    Atomics.store(this.words, this.#deviceWord, position);
+    const flags = this.eventIndex ? RING_EVENT_FLAGS_DESC : RING_EVENT_FLAGS_ENABLE;
+    Atomics.store(this.words, this.#deviceWord + 1, flags);
+    this.memory.wrote(this.#deviceGpa, EVENT_BYTES);
     return this.#isAvailable();
   }
 
   #isAvailable(): boolean {
-    const flags = Atomics.load(this.#words, (this.#ring + this.#availIndex * DESCRIPTOR_BYTES + 14) / 2);
+    const flags = Atomics.load(this.words, (this.#ring + this.#availIndex * DESCRIPTOR_BYTES + 14) / 2);
     return (
       ((flags & VIRTQ_DESC_F_AVAIL) !== 0) === this.#availWrap &&
       ((flags & VIRTQ_DESC_F_USED) !== 0) !== this.#availWrap
@@ -149,15 +127,15 @@ class PackedQueue implements Virtqueue {
     let index = this.#availIndex;
     for (let count = 1; count <= room; count++) {
       const descriptor = this.#ring + index * DESCRIPTOR_BYTES;
-      const flags = this.#view.getUint16(descriptor + 14, true);
-      element.id = this.#view.getUint16(descriptor + 12, true);
+      const flags = this.view.getUint16(descriptor + 14, true);
+      element.id = this.view.getUint16(descriptor + 12, true);
       element.slots = count;
       const more = (flags & VIRTQ_DESC_F_NEXT) !== 0;
       if ((flags & VIRTQ_DESC_F_INDIRECT) !== 0) {
-        if (!this.#indirect) return 'indirect not negotiated';
+        if (!this.indirect) return 'indirect not negotiated';
         return more || count > 1 ? 'indirect with next' : this.#walkTable(element, descriptor);
       }
-      const violation = addDescriptor(this.#memory, element, descriptor, flags);
+      const violation = addDescriptor(this.memory, element, descriptor, flags);
       if (violation !== undefined || !more) return violation;
       index = index + 1 === this.size ? 0 : index + 1;
     }
@@ -165,11 +143,11 @@ class PackedQueue implements Virtqueue {
   }
 
   #walkTable(element: QueueElement, descriptor: number): QueueViolation | undefined {
-    const violation = openIndirect(this.#memory, descriptor, this.#table);
+    const violation = openIndirect(this.memory, descriptor, this.table);
     if (violation !== undefined) return violation;
-    for (let index = 0; index < this.#table.entries; index++) {
-      const entry = this.#table.offset + index * DESCRIPTOR_BYTES;
-      const wrong = addDescriptor(this.#memory, element, entry, this.#view.getUint16(entry + 14, true));
+    for (let index = 0; index < this.table.entries; index++) {
+      const entry = this.table.offset + index * DESCRIPTOR_BYTES;
+      const wrong = addDescriptor(this.memory, element, entry, this.view.getUint16(entry + 14, true));
       if (wrong !== undefined) return wrong;
     }
     return undefined;
@@ -183,7 +161,7 @@ class PackedQueue implements Virtqueue {
   }
 
   undoPop(element: QueueElement): void {
-    if (this.dead || !this.#pool.give(element)) return;
+    if (this.dead || !this.pool.give(element)) return;
     this.#slots -= element.slots;
     this.#availIndex -= element.slots;
     if (this.#availIndex >= 0) return;
@@ -216,10 +194,10 @@ class PackedQueue implements Virtqueue {
   /** Writes a used descriptor but for its flags, which it returns. */
   #use(element: QueueElement, written: number): number {
     element.announce(written);
-    this.#pool.give(element);
+    this.pool.give(element);
     const at = this.#ring + this.#usedIndex * DESCRIPTOR_BYTES;
-    this.#view.setUint32(at + 8, written, true);
-    this.#view.setUint16(at + 12, element.id, true);
+    this.view.setUint32(at + 8, written, true);
+    this.view.setUint16(at + 12, element.id, true);
     const wrap = this.#usedWrap ? VIRTQ_DESC_F_AVAIL | VIRTQ_DESC_F_USED : 0;
     this.#slots -= element.slots;
     this.#unsignalled += element.slots;
@@ -234,40 +212,24 @@ class PackedQueue implements Virtqueue {
   /** The flags hand the descriptor over. */
   #publish(index: number, flags: number): void {
     const descriptor = index * DESCRIPTOR_BYTES;
-    Atomics.store(this.#words, (this.#ring + descriptor + 14) / 2, flags);
-    this.#memory.wrote(this.#ringGpa + descriptor, DESCRIPTOR_BYTES);
+    Atomics.store(this.words, (this.#ring + descriptor + 14) / 2, flags);
+    this.memory.wrote(this.#ringGpa + descriptor, DESCRIPTOR_BYTES);
   }
 
   signal(): void {
     const used = this.#unsignalled;
     this.#unsignalled = 0;
-    if (!this.dead && used > 0 && this.#wanted(used)) this.#events.interrupt();
+    if (!this.dead && used > 0 && this.#wanted(used)) this.events.interrupt();
   }
 
   #wanted(used: number): boolean {
-    const flags = Atomics.load(this.#words, this.#driverWord + 1) & 3;
+    const flags = Atomics.load(this.words, this.#driverWord + 1) & 3;
     if (flags === RING_EVENT_FLAGS_DISABLE) return false;
-    if (flags !== RING_EVENT_FLAGS_DESC || !this.#eventIndex) return true;
-    const event = Atomics.load(this.#words, this.#driverWord);
+    if (flags !== RING_EVENT_FLAGS_DESC || !this.eventIndex) return true;
+    const event = Atomics.load(this.words, this.#driverWord);
     // How far the event lies behind the next used position, over two turns of the ring.
     const turn = ((event & WRAP) !== 0) === this.#usedWrap ? 0 : this.size;
     const behind = this.#usedIndex + turn - (event & INDEX);
     return (behind <= 0 ? behind + 2 * this.size : behind) <= used;
-  }
-
-  fail(reason: QueueViolation): void {
-    if (this.dead) return;
-    this.close();
-    this.#events.violation(reason);
-  }
-
-  #broken(reason: QueueViolation): undefined {
-    this.fail(reason);
-    return undefined;
-  }
-
-  close(): void {
-    this.dead = true;
-    this.#pool.kill();
   }
 }

@@ -1,8 +1,7 @@
 import type { GuestMemory } from '@polyvisor/contracts';
-import type { IndirectTable } from './chain.ts';
 import { addDescriptor, locatePart, openIndirect } from './chain.ts';
 import type { QueueElement } from './element.ts';
-import { ElementPool } from './element-pool.ts';
+import { RingQueue } from './ring-queue.ts';
 import type { QueueEvents, QueuePosition, QueueSetup, QueueViolation, Virtqueue } from './virtqueue.ts';
 import {
   DESCRIPTOR_BYTES,
@@ -31,17 +30,7 @@ export function createSplitQueue(
   return new SplitQueue(setup, memory, events, position);
 }
 
-class SplitQueue implements Virtqueue {
-  readonly size: number;
-  dead = false;
-  readonly #memory: GuestMemory;
-  readonly #words: Uint16Array;
-  readonly #view: DataView;
-  readonly #events: QueueEvents;
-  readonly #pool: ElementPool;
-  readonly #eventIndex: boolean;
-  readonly #indirect: boolean;
-  readonly #table: IndirectTable = { offset: 0, entries: 0 };
+class SplitQueue extends RingQueue implements Virtqueue {
   /** Offsets in the backing buffer; the rings' as indices of 16-bit words. */
   #descriptors = 0;
   #availWord = 0;
@@ -54,14 +43,7 @@ class SplitQueue implements Virtqueue {
   #availEvent = -1;
 
   constructor(setup: QueueSetup, memory: GuestMemory, events: QueueEvents, position: QueuePosition) {
-    this.size = setup.size;
-    this.#memory = memory;
-    this.#words = memory.words;
-    this.#view = memory.view;
-    this.#events = events;
-    this.#pool = new ElementPool(memory, setup.size);
-    this.#eventIndex = setup.eventIndex;
-    this.#indirect = setup.indirect;
+    super(setup, memory, events);
     this.#usedGpa = setup.device;
     this.#nextAvail = position.nextAvail & INDEX_MASK;
     this.#nextUsed = position.nextUsed & INDEX_MASK;
@@ -71,9 +53,9 @@ class SplitQueue implements Virtqueue {
 
   #locate(setup: QueueSetup): void {
     const { size } = this;
-    const descriptors = locatePart(this.#memory, setup.descriptors, size * DESCRIPTOR_BYTES, 16);
-    const avail = locatePart(this.#memory, setup.driver, RING_ENTRIES + size * AVAIL_ENTRY_BYTES + 2, 2);
-    const used = locatePart(this.#memory, setup.device, RING_ENTRIES + size * USED_ENTRY_BYTES + 2, 4);
+    const descriptors = locatePart(this.memory, setup.descriptors, size * DESCRIPTOR_BYTES, 16);
+    const avail = locatePart(this.memory, setup.driver, RING_ENTRIES + size * AVAIL_ENTRY_BYTES + 2, 2);
+    const used = locatePart(this.memory, setup.device, RING_ENTRIES + size * USED_ENTRY_BYTES + 2, 4);
     const powerOfTwo = size > 0 && (size & (size - 1)) === 0;
     if (descriptors < 0 || avail < 0 || used < 0 || !powerOfTwo) {
       this.fail('queue address');
@@ -84,10 +66,6 @@ class SplitQueue implements Virtqueue {
     this.#used = used;
   }
 
-  get inFlight(): number {
-    return this.#pool.inFlight;
-  }
-
   position(): QueuePosition {
     return { nextAvail: this.#nextAvail, nextUsed: this.#nextUsed };
   }
@@ -96,17 +74,17 @@ class SplitQueue implements Virtqueue {
     if (this.dead) return undefined;
     const pending = this.#pending();
     if (pending === 0) return undefined;
-    if (pending > this.size) return this.#broken('available index');
+    if (pending > this.size) return this.broken('available index');
     const slot = this.#nextAvail & (this.size - 1);
-    const head = Atomics.load(this.#words, this.#availWord + RING_ENTRIES / 2 + slot);
-    if (head >= this.size) return this.#broken('head index');
-    const element = this.#pool.take();
-    if (element === undefined) return this.#broken('too many in flight');
+    const head = Atomics.load(this.words, this.#availWord + RING_ENTRIES / 2 + slot);
+    if (head >= this.size) return this.broken('head index');
+    const element = this.pool.take();
+    if (element === undefined) return this.broken('too many in flight');
     element.id = head;
     const violation = this.#walk(element, head);
     if (violation !== undefined) {
-      this.#pool.give(element);
-      return this.#broken(violation);
+      this.pool.give(element);
+      return this.broken(violation);
     }
     this.#nextAvail = (this.#nextAvail + 1) & INDEX_MASK;
     return element;
@@ -115,13 +93,13 @@ class SplitQueue implements Virtqueue {
   /** Number of entries to take; asks for a notification, then looks again, before it says none. */
   #pending(): number {
     const indexWord = this.#availWord + RING_INDEX / 2;
-    const pending = (Atomics.load(this.#words, indexWord) - this.#nextAvail) & INDEX_MASK;
-    if (pending !== 0 || !this.#eventIndex || this.#availEvent === this.#nextAvail) return pending;
+    const pending = (Atomics.load(this.words, indexWord) - this.#nextAvail) & INDEX_MASK;
+    if (pending !== 0 || !this.eventIndex || this.#availEvent === this.#nextAvail) return pending;
     this.#availEvent = this.#nextAvail;
     const offset = this.#used + RING_ENTRIES + this.size * USED_ENTRY_BYTES;
-    Atomics.store(this.#words, offset / 2, this.#nextAvail);
-    this.#memory.wrote(this.#usedGpa + offset - this.#used, 2);
-    return (Atomics.load(this.#words, indexWord) - this.#nextAvail) & INDEX_MASK;
+    Atomics.store(this.words, offset / 2, this.#nextAvail);
+    this.memory.wrote(this.#usedGpa + offset - this.#used, 2);
+    return (Atomics.load(this.words, indexWord) - this.#nextAvail) & INDEX_MASK;
   }
 
   #walk(element: QueueElement, head: number): QueueViolation | undefined {
@@ -132,31 +110,31 @@ class SplitQueue implements Virtqueue {
     // Bounds the work whatever the descriptors say: each one of a table can be visited once.
     for (let left = entries; left > 0; left--) {
       const descriptor = base + index * DESCRIPTOR_BYTES;
-      const flags = this.#view.getUint16(descriptor + 12, true);
+      const flags = this.view.getUint16(descriptor + 12, true);
       if ((flags & VIRTQ_DESC_F_INDIRECT) !== 0) {
-        if (!this.#indirect) return 'indirect not negotiated';
+        if (!this.indirect) return 'indirect not negotiated';
         if (nested) return 'indirect nested';
         if ((flags & VIRTQ_DESC_F_NEXT) !== 0) return 'indirect with next';
-        const violation = openIndirect(this.#memory, descriptor, this.#table);
+        const violation = openIndirect(this.memory, descriptor, this.table);
         if (violation !== undefined) return violation;
         nested = true;
-        base = this.#table.offset;
-        entries = this.#table.entries;
+        base = this.table.offset;
+        entries = this.table.entries;
         index = 0;
         left = entries + 1;
         continue;
       }
-      const violation = addDescriptor(this.#memory, element, descriptor, flags);
+      const violation = addDescriptor(this.memory, element, descriptor, flags);
       if (violation !== undefined) return violation;
       if ((flags & VIRTQ_DESC_F_NEXT) === 0) return undefined;
-      index = this.#view.getUint16(descriptor + 14, true);
+      index = this.view.getUint16(descriptor + 14, true);
       if (index >= entries) return 'next index';
     }
     return 'chain too long';
   }
 
   undoPop(element: QueueElement): void {
-    if (this.dead || !this.#pool.give(element)) return;
+    if (this.dead || !this.pool.give(element)) return;
     this.#nextAvail = (this.#nextAvail - 1) & INDEX_MASK;
   }
 
@@ -176,48 +154,32 @@ class SplitQueue implements Virtqueue {
 
   #use(element: QueueElement, written: number): void {
     element.announce(written);
-    this.#pool.give(element);
+    this.pool.give(element);
     const entry = RING_ENTRIES + (this.#nextUsed & (this.size - 1)) * USED_ENTRY_BYTES;
-    this.#view.setUint32(this.#used + entry, element.id, true);
-    this.#view.setUint32(this.#used + entry + 4, written, true);
-    this.#memory.wrote(this.#usedGpa + entry, USED_ENTRY_BYTES);
+    this.view.setUint32(this.#used + entry, element.id, true);
+    this.view.setUint32(this.#used + entry + 4, written, true);
+    this.memory.wrote(this.#usedGpa + entry, USED_ENTRY_BYTES);
     this.#nextUsed = (this.#nextUsed + 1) & INDEX_MASK;
   }
 
   #publish(): void {
-    Atomics.store(this.#words, (this.#used + RING_INDEX) / 2, this.#nextUsed);
-    this.#memory.wrote(this.#usedGpa + RING_INDEX, 2);
+    Atomics.store(this.words, (this.#used + RING_INDEX) / 2, this.#nextUsed);
+    this.memory.wrote(this.#usedGpa + RING_INDEX, 2);
   }
 
   signal(): void {
     if (this.dead || this.#signalled === this.#nextUsed) return;
     const pushed = (this.#nextUsed - this.#signalled) & INDEX_MASK;
     this.#signalled = this.#nextUsed;
-    if (this.#wanted(pushed)) this.#events.interrupt();
+    if (this.#wanted(pushed)) this.events.interrupt();
   }
 
   #wanted(pushed: number): boolean {
-    if (!this.#eventIndex) {
-      return (Atomics.load(this.#words, this.#availWord) & VIRTQ_AVAIL_F_NO_INTERRUPT) === 0;
+    if (!this.eventIndex) {
+      return (Atomics.load(this.words, this.#availWord) & VIRTQ_AVAIL_F_NO_INTERRUPT) === 0;
     }
-    const usedEvent = Atomics.load(this.#words, this.#availWord + RING_ENTRIES / 2 + this.size);
+    const usedEvent = Atomics.load(this.words, this.#availWord + RING_ENTRIES / 2 + this.size);
     // VIRTIO 1.3, section 2.7.7.1: when the entry numbered used_event was among those just pushed.
     return ((this.#nextUsed - usedEvent - 1) & INDEX_MASK) < pushed;
-  }
-
-  fail(reason: QueueViolation): void {
-    if (this.dead) return;
-    this.close();
-    this.#events.violation(reason);
-  }
-
-  #broken(reason: QueueViolation): undefined {
-    this.fail(reason);
-    return undefined;
-  }
-
-  close(): void {
-    this.dead = true;
-    this.#pool.kill();
   }
 }
