@@ -20,8 +20,19 @@ function isa(
   };
 }
 
+/** A function of two registers' values that would be long as IR; takes nothing else. */
+const arithmetic = (name: string): HelperDef => ({
+  name,
+  module: 'isa',
+  params: ['i64', 'i64'],
+  result: 'i64',
+  effect: 'pure',
+  mayFault: false,
+  noReturn: false,
+});
+
 /**
- * Helpers in the linked module `isa`. All take the vCPU block's address first. Those that may fault set
+ * Helpers in the linked module `isa`. All but the arithmetic ones take the vCPU block's address first. Those that may fault set
  * env.fault (cause + 1) and env.faultValue; the engine then leaves at the instruction's own pc.
  */
 export const HELPERS = {
@@ -53,6 +64,13 @@ export const HELPERS = {
   cbo: isa('cbo', ['i32', 'i64'], null),
   /** (pc): sets mstatus.FS to Dirty, updates the mode word, stores env.pc = pc. */
   fpDirty: isa('fp_dirty', ['i64'], null, { mayFault: false }),
+  /** Carry-less product: bits 0-63. */
+  clmul: arithmetic('clmul'),
+  /** Carry-less product: bits 63-126. */
+  clmulr: arithmetic('clmulr'),
+  /** (table, indices): looks up 4-bit or 8-bit indices in a register; 0 for those beyond. */
+  xperm4: arithmetic('xperm4'),
+  xperm8: arithmetic('xperm8'),
 } as const satisfies Readonly<Record<string, HelperDef>>;
 
 const softfloat = (name: string, params: readonly ValueType[], result: ValueType): HelperDef => ({

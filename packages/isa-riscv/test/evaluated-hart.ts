@@ -23,6 +23,34 @@ const FRM = stateOffset('frm');
 const USER_MODE = MODE.fp | MODE.fpDirty;
 const HOST_FMA_FUSED = 1 << 8;
 
+const unsigned = ([a = 0n, b = 0n]: readonly bigint[]): [bigint, bigint] => [
+  BigInt.asUintN(64, a),
+  BigInt.asUintN(64, b),
+];
+
+const lookUp = (table: bigint, indices: bigint, bits: bigint): bigint => {
+  let result = 0n;
+  for (let at = 0n; at < 64n; at += bits) {
+    const index = (indices >> at) & ((1n << bits) - 1n);
+    result |= ((table >> (index * bits)) & ((1n << bits) - 1n)) << at;
+  }
+  return result;
+};
+
+const carryless = (a: bigint, b: bigint): bigint => {
+  let product = 0n;
+  for (let i = 0n; i < 64n; i++) if (((b >> i) & 1n) === 1n) product ^= a << i;
+  return product;
+};
+
+/** Models of the helpers that only compute. */
+const ARITHMETIC: Readonly<Record<string, (a: bigint, b: bigint) => bigint>> = {
+  clmul: (a, b) => BigInt.asUintN(64, carryless(a, b)),
+  clmulr: (a, b) => carryless(a, b) >> 63n,
+  xperm4: (table, indices) => lookUp(table, indices, 4n),
+  xperm8: (table, indices) => lookUp(table, indices, 8n),
+};
+
 /** How a hart executes: blocks of constants as regions do, or one handler per instruction with record fields. */
 export type EvaluatedTier = 'constant' | 'record';
 
@@ -176,6 +204,8 @@ export class EvaluatedHart {
       );
     }
     const { env } = this;
+    const arithmetic = ARITHMETIC[helper.name];
+    if (arithmetic !== undefined) return arithmetic(...unsigned(args));
     switch (helper.name) {
       case 'raise':
         env.setInt32(ENV.fault, Number(args[1]) + 1, true);

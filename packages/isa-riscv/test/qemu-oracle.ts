@@ -7,6 +7,9 @@ import { CASE } from './test-case.ts';
 /** Programs that the oracle needs. */
 export const ORACLE_PROGRAMS = ['qemu-riscv64-static', 'riscv64-linux-gnu-gcc'] as const;
 
+/** Extensions that QEMU's generic CPU has only if asked to. */
+const ORACLE_CPU = ['rv64', 'zbkb=true', 'zbkx=true'].join(',');
+
 const registers = (op: string, letter: string, offset: number, from: number, to: number): string =>
   Array.from(
     { length: to - from + 1 },
@@ -78,7 +81,7 @@ export class QemuOracle {
    * @throws Error when QEMU ended early: a case raised a signal.
    */
   run(cases: Uint8Array): Uint8Array {
-    const result = spawnSync('qemu-riscv64-static', [this.program], {
+    const result = spawnSync('qemu-riscv64-static', ['-cpu', ORACLE_CPU, this.program], {
       input: cases,
       maxBuffer: cases.length + 65536,
     });

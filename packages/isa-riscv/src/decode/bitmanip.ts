@@ -16,7 +16,7 @@ export const ZBA: DecodeTable = {
   ],
 };
 
-/** Zbb: basic bit manipulation. */
+/** Zbb: basic bit manipulation. zext.h is a shape of Zbkb's packw; Zbkb also has andn, orn, xnor, rotations and rev8. */
 export const ZBB: DecodeTable = {
   extension: 'Zbb',
   fp: 'none',
@@ -36,7 +36,6 @@ export const ZBB: DecodeTable = {
     ['minu', '0000101 ----- ----- 101 ----- 0110011', 'rd rs1 rs2'],
     ['sext.b', '0110000 00100 ----- 001 ----- 0010011', 'rd rs1'],
     ['sext.h', '0110000 00101 ----- 001 ----- 0010011', 'rd rs1'],
-    ['zext.h', '0000100 00000 ----- 100 ----- 0111011', 'rd rs1'],
     ['rol', '0110000 ----- ----- 001 ----- 0110011', 'rd rs1 rs2'],
     ['ror', '0110000 ----- ----- 101 ----- 0110011', 'rd rs1 rs2'],
     ['rori', '011000------ ----- 101 ----- 0010011', 'rd rs1 shamt'],
@@ -61,5 +60,38 @@ export const ZBS: DecodeTable = {
     ['bexti', '010010------ ----- 101 ----- 0010011', 'rd rs1 shamt'],
     ['binvi', '011010------ ----- 001 ----- 0010011', 'rd rs1 shamt'],
     ['bseti', '001010------ ----- 001 ----- 0010011', 'rd rs1 shamt'],
+  ],
+};
+
+/** Zbc: carry-less multiplication. Zbkc is its clmul and clmulh. */
+export const ZBC: DecodeTable = {
+  extension: 'Zbc',
+  fp: 'none',
+  rows: [
+    ['clmul', '0000101 ----- ----- 001 ----- 0110011', 'rd rs1 rs2'],
+    ['clmulr', '0000101 ----- ----- 010 ----- 0110011', 'rd rs1 rs2'],
+    ['clmulh', '0000101 ----- ----- 011 ----- 0110011', 'rd rs1 rs2'],
+  ],
+};
+
+/** Zbkb: what Zbb lacks of it. zip and unzip are RV32's alone. */
+export const ZBKB: DecodeTable = {
+  extension: 'Zbkb',
+  fp: 'none',
+  rows: [
+    ['pack', '0000100 ----- ----- 100 ----- 0110011', 'rd rs1 rs2'],
+    ['packh', '0000100 ----- ----- 111 ----- 0110011', 'rd rs1 rs2'],
+    ['packw', '0000100 ----- ----- 100 ----- 0111011', 'rd rs1 rs2', [['rs2=0', 'zext.h', 'rd rs1']]],
+    ['brev8', '0110100 00111 ----- 101 ----- 0010011', 'rd rs1'],
+  ],
+};
+
+/** Zbkx: crossbar permutations. */
+export const ZBKX: DecodeTable = {
+  extension: 'Zbkx',
+  fp: 'none',
+  rows: [
+    ['xperm4', '0010100 ----- ----- 010 ----- 0110011', 'rd rs1 rs2'],
+    ['xperm8', '0010100 ----- ----- 100 ----- 0110011', 'rd rs1 rs2'],
   ],
 };

@@ -86,11 +86,17 @@ describe('decode', () => {
     expect(decodeWord(0xffffffff)).toEqual({ def: ILLEGAL, length: 4, operands: [0xffffffff] });
   });
 
+  test("RV32's zip and unzip are illegal", () => {
+    expect([0x08f59513, 0x08f5d513].map((word) => nameOf(decodeWord(word)))).toEqual(['illegal', 'illegal']);
+  });
+
   test.each([
     [0x00000013, 'nop', []],
     [0x00700513, 'li', [10, 7]],
     [0x00058513, 'mv', [10, 11]],
     [0xfff58513, 'addi', [10, 11, -1]],
+    [0x0805c53b, 'zext.h', [10, 11]],
+    [0x08c5c53b, 'packw', [10, 11, 12]],
     [encodeJ(0x6f, 0, -4), 'j', [-4]],
     [encodeJ(0x6f, 1, 0xffffe), 'jal_call', [1, 0xffffe]],
     [encodeJ(0x6f, 5, -0x100000), 'jal_call', [5, -0x100000]],

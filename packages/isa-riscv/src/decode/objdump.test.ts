@@ -11,7 +11,7 @@ import { parsePattern } from './pattern.ts';
 import { DECODE_TABLES } from './tables.ts';
 
 const PREFIX = 'riscv64-linux-gnu-';
-const ARCH = 'rv64gc_zba_zbb_zbs_zicbom_zicboz_svinval_zawrs';
+const ARCH = 'rv64gc_zba_zbb_zbc_zbkb_zbkx_zbs_zicbom_zicboz_svinval_zawrs';
 
 /** What objdump knows beyond what the front end has: other extensions' instructions, and old privileged ones. */
 const FOREIGN = /^(hfence|hinval|hlv|hsv|uret|hret|dret|sfence\.vm$|mnret)/;
@@ -25,6 +25,7 @@ const RENAMED: Readonly<Record<string, string>> = {
   'prefetch.r': 'ori',
   'prefetch.w': 'ori',
   unimp: 'csrrw',
+  'zext.h': 'packw',
 };
 
 /**
@@ -88,7 +89,7 @@ function decodeWord(word: number): Decoded {
 /** Numbers among objdump's operands; rounding modes and CSR names have none. */
 function numbers({ name, operands }: Line, pc: number): Set<number> {
   const found = new Set<number>();
-  const branch = /^(c\.)?(j|jal|b\w+)$/.test(name) && !/^b(set|clr|inv|ext)/.test(name);
+  const branch = /^(c\.)?(j|jal|b\w+)$/.test(name) && !/^b(set|clr|inv|ext|rev8)/.test(name);
   const parts = operands.trim().split(/[,()]/);
   if (name.startsWith('csrr')) parts.splice(1, 1);
   parts.forEach((part, i) => {

@@ -1,6 +1,6 @@
 import { ATOMIC } from './atomic.ts';
 import { BASE } from './base.ts';
-import { ZBA, ZBB, ZBS } from './bitmanip.ts';
+import { ZBA, ZBB, ZBC, ZBKB, ZBKX, ZBS } from './bitmanip.ts';
 import { CSR } from './csr.ts';
 import { DOUBLE, FLOAT_READS, SINGLE } from './float.ts';
 import { MULTIPLY } from './multiply.ts';
@@ -18,6 +18,9 @@ export const DECODE_TABLES: readonly DecodeTable[] = [
   CACHE_BLOCK,
   ZBA,
   ZBB,
+  ZBC,
+  ZBKB,
+  ZBKX,
   ZBS,
   FLOAT_READS,
   SINGLE,

@@ -1,4 +1,5 @@
-import type { Builder, Op, Value } from '@polyvisor/tcg';
+import type { Builder, HelperDef, Op, Value } from '@polyvisor/tcg';
+import { HELPERS } from '../helpers.ts';
 import { X } from '../state.ts';
 import { extended, registers, word, words } from './base.ts';
 import type { Operands, Translate, Translations } from './translation.ts';
@@ -73,9 +74,36 @@ const orCombine: Translate = (b, o) => {
   b.put(X, o.rd, b.op('sub', 'i64', b.op('shl', 'i64', ones, b.i64(8)), ones));
 };
 
-/** Zba, Zbb, Zbs. */
+const helped =
+  (helper: HelperDef): Translate =>
+  (b, o) =>
+    b.put(X, o.rd, b.call(helper, b.get(X, o.rs1), b.get(X, o.rs2)));
+
+/** rs1's low `bits`, with rs2's above them. */
+const packed = (b: Builder, o: Operands, bits: 8 | 16 | 32): Value => {
+  const low = b.op('and', 'i64', b.get(X, o.rs1), b.i64((1n << BigInt(bits)) - 1n));
+  return b.op('or', 'i64', low, b.op('shl', 'i64', b.get(X, o.rs2), b.i64(bits)));
+};
+
+/** Neighbouring groups of `count` bits change places; `low` has the lower group of each pair. */
+const swapped = (b: Builder, x: Value, count: number, low: bigint): Value => {
+  const down = b.op('and', 'i64', b.op('shr_u', 'i64', x, b.i64(count)), b.i64(low));
+  const up = b.op('shl', 'i64', b.op('and', 'i64', x, b.i64(low)), b.i64(count));
+  return b.op('or', 'i64', down, up);
+};
+
+const reverseInBytes: Translate = (b, o) => {
+  let x = b.get(X, o.rs1);
+  x = swapped(b, x, 4, 0x0f0f0f0f0f0f0f0fn);
+  x = swapped(b, x, 2, 0x3333333333333333n);
+  b.put(X, o.rd, swapped(b, x, 1, 0x5555555555555555n));
+};
+
+const RARE = ['clmul', 'clmulr', 'clmulh', 'pack', 'packh', 'packw', 'brev8', 'xperm4', 'xperm8'] as const;
+
+/** Zba, Zbb, Zbc, Zbkb, Zbkx, Zbs. */
 export const BITMANIP_TRANSLATIONS: Translations = {
-  cold: ['orc.b', 'rev8', 'rolw', 'rorw', 'roriw', 'clzw', 'ctzw', 'cpopw', 'cpop'],
+  cold: ['orc.b', 'rev8', 'rolw', 'rorw', 'roriw', 'clzw', 'ctzw', 'cpopw', 'cpop', ...RARE],
   translate: {
     sh1add: shiftAdd(1),
     sh2add: shiftAdd(2),
@@ -110,6 +138,19 @@ export const BITMANIP_TRANSLATIONS: Translations = {
     roriw: (b, o) => b.put(X, o.rd, extended(b, b.op('rotr', 'i32', word(b, o.rs1), b.imm(o.shamt, 'i32')))),
     'orc.b': orCombine,
     rev8: unary('bswap'),
+
+    clmul: helped(HELPERS.clmul),
+    clmulr: helped(HELPERS.clmulr),
+    clmulh: (b, o) => {
+      const product = b.call(HELPERS.clmulr, b.get(X, o.rs1), b.get(X, o.rs2));
+      b.put(X, o.rd, b.op('shr_u', 'i64', product, b.i64(1)));
+    },
+    pack: (b, o) => b.put(X, o.rd, packed(b, o, 32)),
+    packh: (b, o) => b.put(X, o.rd, b.op('and', 'i64', packed(b, o, 8), b.i64(0xffff))),
+    packw: (b, o) => b.put(X, o.rd, b.op('extend32_s', 'i64', packed(b, o, 16))),
+    brev8: reverseInBytes,
+    xperm4: helped(HELPERS.xperm4),
+    xperm8: helped(HELPERS.xperm8),
 
     bclr: clearBit(byRegister),
     bclri: clearBit(byImmediate),
