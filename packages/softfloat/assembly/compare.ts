@@ -1,4 +1,5 @@
 // Comparisons, minimum, maximum and classification: exact, so no rounding mode.
+import { doubleOf } from './f16';
 import {
   isInfinityBits,
   isNaNBits,
@@ -8,6 +9,7 @@ import {
   signOf,
   smallestNormal,
   magnitude,
+  f16,
 } from './format';
 import { propagate2 } from './nan';
 import { NV, raise } from './status';
@@ -16,14 +18,16 @@ import { NV, raise } from './status';
 @inline
 function less<T>(a: u64, b: u64): bool {
   if (sizeof<T>() == 8) return reinterpret<f64>(a) < reinterpret<f64>(b);
-  return reinterpret<f32>(<u32>a) < reinterpret<f32>(<u32>b);
+  if (sizeof<T>() == 4) return reinterpret<f32>(<u32>a) < reinterpret<f32>(<u32>b);
+  return doubleOf(a) < doubleOf(b);
 }
 
 // @ts-ignore: decorator
 @inline
 function lessOrEqual<T>(a: u64, b: u64): bool {
   if (sizeof<T>() == 8) return reinterpret<f64>(a) <= reinterpret<f64>(b);
-  return reinterpret<f32>(<u32>a) <= reinterpret<f32>(<u32>b);
+  if (sizeof<T>() == 4) return reinterpret<f32>(<u32>a) <= reinterpret<f32>(<u32>b);
+  return doubleOf(a) <= doubleOf(b);
 }
 
 // @ts-ignore: decorator
@@ -175,4 +179,36 @@ export function f32_max(fs: i32, a: u32, b: u32): u32 {
 
 export function f32_classify(fs: i32, a: u32): i32 {
   return classify<f32>(a);
+}
+
+export function f16_eq(fs: i32, a: u32, b: u32): i32 {
+  return equal<f16>(fs, a, b);
+}
+
+export function f16_lt(fs: i32, a: u32, b: u32): i32 {
+  return compareLess<f16>(fs, a, b);
+}
+
+export function f16_le(fs: i32, a: u32, b: u32): i32 {
+  return compareLessOrEqual<f16>(fs, a, b);
+}
+
+export function f16_lt_quiet(fs: i32, a: u32, b: u32): i32 {
+  return compareLessQuiet<f16>(fs, a, b);
+}
+
+export function f16_le_quiet(fs: i32, a: u32, b: u32): i32 {
+  return compareLessOrEqualQuiet<f16>(fs, a, b);
+}
+
+export function f16_min(fs: i32, a: u32, b: u32): u32 {
+  return <u32>minimum<f16>(fs, a, b);
+}
+
+export function f16_max(fs: i32, a: u32, b: u32): u32 {
+  return <u32>maximum<f16>(fs, a, b);
+}
+
+export function f16_classify(fs: i32, a: u32): i32 {
+  return classify<f16>(a);
 }

@@ -1,6 +1,15 @@
 // Conversions between formats and integers, and rounding to an integral value.
+import { doubleOf, halfOf } from './f16';
 import { isSafe32 } from './f32';
-import { infinity, isInfinityBits, isNaNBits, isZeroBits, placeSign, signOf } from './format';
+import {
+  infinity,
+  isInfinityBits,
+  isNaNBits,
+  isZeroBits,
+  placeSign,
+  signOf,
+  f16,
+} from './format';
 import { convertNaN, invalidInteger, propagate1 } from './nan';
 import { roundPack, unpack, unpackedExponent, unpackedSignificand } from './round';
 import { softFromInteger } from './soft';
@@ -98,6 +107,22 @@ export function f32_to_u64(fs: i32, a: u32, rm: i32): i64 {
   return toU64(fs, <f64>reinterpret<f32>(a), rm);
 }
 
+export function f16_to_i32(fs: i32, a: u32, rm: i32): i32 {
+  return toI32(fs, doubleOf(a), rm);
+}
+
+export function f16_to_u32(fs: i32, a: u32, rm: i32): i32 {
+  return toU32(fs, doubleOf(a), rm);
+}
+
+export function f16_to_i64(fs: i32, a: u32, rm: i32): i64 {
+  return toI64(fs, doubleOf(a), rm);
+}
+
+export function f16_to_u64(fs: i32, a: u32, rm: i32): i64 {
+  return toU64(fs, doubleOf(a), rm);
+}
+
 /** Exact: `rm` is there so that all conversions look alike. */
 export function i32_to_f64(fs: i32, a: i32, rm: i32): u64 {
   return reinterpret<u64>(<f64>a);
@@ -138,6 +163,24 @@ export function u64_to_f32(fs: i32, a: u64, rm: i32): u32 {
   return <u32>softFromInteger<f32>(fs, 0, a, rm);
 }
 
+export function i32_to_f16(fs: i32, a: i32, rm: i32): u32 {
+  return halfOf(fs, <f64>a, rm);
+}
+
+export function u32_to_f16(fs: i32, a: u32, rm: i32): u32 {
+  return halfOf(fs, <f64>a, rm);
+}
+
+// An integer that f64 has no room for overflows in any case.
+
+export function i64_to_f16(fs: i32, a: i64, rm: i32): u32 {
+  return halfOf(fs, <f64>a, rm);
+}
+
+export function u64_to_f16(fs: i32, a: u64, rm: i32): u32 {
+  return halfOf(fs, <f64>a, rm);
+}
+
 export function f64_to_f32(fs: i32, a: u64, rm: i32): u32 {
   if (rm == RNE) {
     const x = reinterpret<f64>(a);
@@ -160,6 +203,30 @@ export function f64_to_f32(fs: i32, a: u64, rm: i32): u32 {
 export function f32_to_f64(fs: i32, a: u32, rm: i32): u64 {
   if (isNaNBits<f32>(a)) return convertNaN<f32, f64>(fs, a);
   return reinterpret<u64>(<f64>reinterpret<f32>(a));
+}
+
+export function f64_to_f16(fs: i32, a: u64, rm: i32): u32 {
+  if (isNaNBits<f64>(a)) return <u32>convertNaN<f64, f16>(fs, a);
+  if (isInfinityBits<f64>(a)) return <u32>(placeSign<f16>(signOf<f64>(a)) | infinity<f16>());
+  return halfOf(fs, reinterpret<f64>(a), rm);
+}
+
+export function f32_to_f16(fs: i32, a: u32, rm: i32): u32 {
+  if (isNaNBits<f32>(a)) return <u32>convertNaN<f32, f16>(fs, a);
+  if (isInfinityBits<f32>(a)) return <u32>(placeSign<f16>(signOf<f32>(a)) | infinity<f16>());
+  return halfOf(fs, <f64>reinterpret<f32>(a), rm);
+}
+
+/** Exact: `rm` is there so that all conversions look alike. */
+export function f16_to_f32(fs: i32, a: u32, rm: i32): u32 {
+  if (isNaNBits<f16>(a)) return <u32>convertNaN<f16, f32>(fs, a);
+  return reinterpret<u32>(<f32>doubleOf(a));
+}
+
+/** Exact: `rm` is there so that all conversions look alike. */
+export function f16_to_f64(fs: i32, a: u32, rm: i32): u64 {
+  if (isNaNBits<f16>(a)) return convertNaN<f16, f64>(fs, a);
+  return reinterpret<u64>(doubleOf(a));
 }
 
 /** IEEE roundToIntegral: never raises NX. */
@@ -190,4 +257,18 @@ export function f32_round_to_int_exact(fs: i32, a: u32, rm: i32): u32 {
   const rounded = roundIntegral(x, rm);
   if (rounded != x) raise(fs, NX);
   return reinterpret<u32>(<f32>rounded);
+}
+
+/** IEEE roundToIntegral: never raises NX. */
+export function f16_round_to_int(fs: i32, a: u32, rm: i32): u32 {
+  if (isNaNBits<f16>(a)) return <u32>propagate1<f16>(fs, a);
+  if (isInfinityBits<f16>(a)) return a;
+  return halfOf(fs, roundIntegral(doubleOf(a), rm), RNE);
+}
+
+/** IEEE roundToIntegralExact: raises NX when the value changes. */
+export function f16_round_to_int_exact(fs: i32, a: u32, rm: i32): u32 {
+  const rounded = f16_round_to_int(fs, a, rm);
+  if (rounded != a && !isNaNBits<f16>(a)) raise(fs, NX);
+  return rounded;
 }

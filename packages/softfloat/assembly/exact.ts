@@ -36,3 +36,15 @@ export function lostBySum<T>(x: T, y: T, sum: T): T {
   const yRounded = sum - x;
   return x - (sum - yRounded) + (y - yRounded);
 }
+
+/** x + y, of two f64, rounded to odd: rounded once more to at most 51 bits, in any mode, it is x + y rounded once. */
+// @ts-ignore: decorator
+@inline
+export function sumToOdd(x: f64, y: f64): f64 {
+  const sum = x + y;
+  const lost = lostBySum<f64>(x, y, sum);
+  // Boldo and Melquiond 2008.
+  const bits = reinterpret<i64>(sum);
+  if (lost == 0 || (bits & 1) != 0) return sum;
+  return reinterpret<f64>(lost > 0 == sum > 0 ? bits + 1 : bits - 1);
+}

@@ -1,5 +1,5 @@
 // The exported f32 operations. f64 holds every product of two f32 exactly, which makes the tests short.
-import { lostBySum } from './exact';
+import { lostBySum, sumToOdd } from './exact';
 import { softAdd, softDiv, softFma, softMul, softSqrt, softSub } from './soft';
 import { NX, RNE, inexactIsSticky, raise } from './status';
 
@@ -101,16 +101,7 @@ export function f32_sqrt(fs: i32, a: u32, rm: i32): u32 {
 export function f32_fma(fs: i32, a: u32, b: u32, c: u32, rm: i32): u32 {
   if (rm == RNE) {
     const product = <f64>reinterpret<f32>(a) * <f64>reinterpret<f32>(b);
-    const addend = <f64>reinterpret<f32>(c);
-    let sum = product + addend;
-    const lost = lostBySum<f64>(product, addend, sum);
-    if (lost != 0) {
-      // Rounded to odd instead of nearest, the 53-bit sum rounds to 24 bits as the true one does (Boldo, Melquiond).
-      const sumBits = reinterpret<i64>(sum);
-      if ((sumBits & 1) == 0) {
-        sum = reinterpret<f64>(lost > 0 == sum > 0 ? sumBits + 1 : sumBits - 1);
-      }
-    }
+    const sum = sumToOdd(product, <f64>reinterpret<f32>(c));
     const rounded = <f32>sum;
     const bits = reinterpret<u32>(rounded);
     if (isSafe32(bits)) {

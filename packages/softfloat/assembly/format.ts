@@ -1,46 +1,49 @@
-// Layout of the two formats. T is f32 or f64; bit patterns travel as u64 in both, zero-extended for f32.
+// Layout of the formats. T is f16, f32 or f64; bit patterns travel as u64 in all of them, zero-extended.
 // Every function here folds to a constant or a few integer instructions.
+
+/** Stands for binary16 where a format is a type argument: of that only the size is looked at. */
+export type f16 = u16;
 
 // @ts-ignore: decorator
 @inline
 export function fractionBits<T>(): i32 {
-  return sizeof<T>() == 8 ? 52 : 23;
+  return sizeof<T>() == 8 ? 52 : sizeof<T>() == 4 ? 23 : 10;
 }
 
 // @ts-ignore: decorator
 @inline
 export function exponentMax<T>(): i32 {
-  return sizeof<T>() == 8 ? 0x7ff : 0xff;
+  return 2 * bias<T>() + 1;
 }
 
 // @ts-ignore: decorator
 @inline
 export function bias<T>(): i32 {
-  return sizeof<T>() == 8 ? 1023 : 127;
+  return sizeof<T>() == 8 ? 1023 : sizeof<T>() == 4 ? 127 : 15;
 }
 
 // @ts-ignore: decorator
 @inline
 export function signBit<T>(): u64 {
-  return sizeof<T>() == 8 ? 0x8000000000000000 : 0x80000000;
+  return <u64>1 << (8 * sizeof<T>() - 1);
 }
 
 // @ts-ignore: decorator
 @inline
 export function infinity<T>(): u64 {
-  return sizeof<T>() == 8 ? 0x7ff0000000000000 : 0x7f800000;
+  return <u64>exponentMax<T>() << fractionBits<T>();
 }
 
 // @ts-ignore: decorator
 @inline
 export function quietBit<T>(): u64 {
-  return sizeof<T>() == 8 ? 0x0008000000000000 : 0x00400000;
+  return <u64>1 << (fractionBits<T>() - 1);
 }
 
 // @ts-ignore: decorator
 @inline
 export function smallestNormal<T>(): u64 {
-  return sizeof<T>() == 8 ? 0x0010000000000000 : 0x00800000;
+  return <u64>1 << fractionBits<T>();
 }
 
 // @ts-ignore: decorator
@@ -84,12 +87,12 @@ export function isSpecialBits<T>(bits: u64): bool {
 // @ts-ignore: decorator
 @inline
 export function signOf<T>(bits: u64): u64 {
-  return bits >> (sizeof<T>() == 8 ? 63 : 31);
+  return bits >> (8 * sizeof<T>() - 1);
 }
 
 /** `sign` (0 or 1) moved to its place. */
 // @ts-ignore: decorator
 @inline
 export function placeSign<T>(sign: u64): u64 {
-  return sign << (sizeof<T>() == 8 ? 63 : 31);
+  return sign << (8 * sizeof<T>() - 1);
 }

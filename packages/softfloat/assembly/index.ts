@@ -1,7 +1,16 @@
 // The module's exports: one function per row of src/operations.ts.
+export { f16_add, f16_div, f16_fma, f16_mul, f16_sqrt, f16_sub } from './f16';
 export { f32_add, f32_div, f32_fma, f32_mul, f32_sqrt, f32_sub } from './f32';
 export { f64_add, f64_div, f64_fma, f64_mul, f64_sqrt, f64_sub } from './f64';
 export {
+  f16_classify,
+  f16_eq,
+  f16_le,
+  f16_le_quiet,
+  f16_lt,
+  f16_lt_quiet,
+  f16_max,
+  f16_min,
   f32_classify,
   f32_eq,
   f32_le,
@@ -20,8 +29,17 @@ export {
   f64_min,
 } from './compare';
 export {
+  f16_round_to_int,
+  f16_round_to_int_exact,
+  f16_to_f32,
+  f16_to_f64,
+  f16_to_i32,
+  f16_to_i64,
+  f16_to_u32,
+  f16_to_u64,
   f32_round_to_int,
   f32_round_to_int_exact,
+  f32_to_f16,
   f32_to_f64,
   f32_to_i32,
   f32_to_i64,
@@ -29,17 +47,22 @@ export {
   f32_to_u64,
   f64_round_to_int,
   f64_round_to_int_exact,
+  f64_to_f16,
   f64_to_f32,
   f64_to_i32,
   f64_to_i64,
   f64_to_u32,
   f64_to_u64,
+  i32_to_f16,
   i32_to_f32,
   i32_to_f64,
+  i64_to_f16,
   i64_to_f32,
   i64_to_f64,
+  u32_to_f16,
   u32_to_f32,
   u32_to_f64,
+  u64_to_f16,
   u64_to_f32,
   u64_to_f64,
 } from './convert';

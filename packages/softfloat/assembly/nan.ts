@@ -1,4 +1,5 @@
 import {
+  fractionBits,
   infinity,
   isInfinityBits,
   isNaNBits,
@@ -85,9 +86,8 @@ export function convertNaN<S, D>(fs: i32, a: u64): u64 {
   if (isSignalingBits<S>(a)) raise(fs, NV);
   if (options(fs) & DEFAULT_NAN) return defaultNaN<D>(fs);
   const sign = placeSign<D>(signOf<S>(a));
-  let fraction: u64;
-  if (sizeof<S>() == 8) fraction = (a & 0x000fffffffffffff) >> 29;
-  else fraction = (a & 0x007fffff) << 29;
+  // Aligned at the top of a word, a fraction is cut or filled up at its lower end.
+  const fraction = (a << (64 - fractionBits<S>())) >> (64 - fractionBits<D>());
   return sign | infinity<D>() | quietBit<D>() | fraction;
 }
 

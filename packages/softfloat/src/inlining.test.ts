@@ -20,6 +20,7 @@ function toValue(type: OperandType, bits: bigint): number {
   words.setBigUint64(0, bits);
   const read: Record<OperandType, () => number> = {
     f64: () => words.getFloat64(0),
+    f16: () => words.getFloat16(6),
     f32: () => words.getFloat32(4),
     i32: () => words.getInt32(4),
     u32: () => words.getUint32(4),

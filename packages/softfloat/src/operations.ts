@@ -1,5 +1,5 @@
 /** What an operand or a result is. Booleans and class masks are `i32`. */
-export type OperandType = 'f32' | 'f64' | 'i32' | 'u32' | 'i64' | 'u64';
+export type OperandType = 'f16' | 'f32' | 'f64' | 'i32' | 'u32' | 'i64' | 'u64';
 
 /** One exported function: `name(fs, ...operands, rm if rounds) -> result`. */
 export interface Operation {
@@ -9,9 +9,9 @@ export interface Operation {
   readonly rounds: boolean;
 }
 
-type Format = 'f32' | 'f64';
+type Format = 'f16' | 'f32' | 'f64';
 type Integer = 'i32' | 'u32' | 'i64' | 'u64';
-const FORMATS = ['f32', 'f64'] as const;
+const FORMATS = ['f16', 'f32', 'f64'] as const;
 const INTEGERS = ['i32', 'u32', 'i64', 'u64'] as const;
 
 /** Per format `f`: number of operands; the result is of the same format unless named. */
@@ -39,8 +39,7 @@ export type OperationName =
   | `${Format}_${keyof typeof FORMAT_OPERATIONS}`
   | `${Format}_to_${Integer}`
   | `${Integer}_to_${Format}`
-  | 'f32_to_f64'
-  | 'f64_to_f32';
+  | Exclude<`${Format}_to_${Format}`, 'f16_to_f16' | 'f32_to_f32' | 'f64_to_f64'>;
 
 /** The signature of every exported function, by name; linkers, tests and the reference model work from it. */
 export const OPERATIONS: Readonly<Record<OperationName, Operation>> = buildOperations();
@@ -59,13 +58,14 @@ function buildOperations(): Record<OperationName, Operation> {
       rows.push([`${format}_to_${integer}`, { operands: [format], result: integer, rounds: true }]);
       rows.push([`${integer}_to_${format}`, { operands: [integer], result: format, rounds: true }]);
     }
+    for (const other of FORMATS.filter((name) => name !== format)) {
+      rows.push([`${format}_to_${other}`, { operands: [format], result: other, rounds: true }]);
+    }
   }
-  rows.push(['f32_to_f64', { operands: ['f32'], result: 'f64', rounds: true }]);
-  rows.push(['f64_to_f32', { operands: ['f64'], result: 'f32', rounds: true }]);
   return Object.fromEntries(rows) as Record<OperationName, Operation>;
 }
 
-/** The wasm value type that carries an operand or result. */
+/** The wasm value type that carries an operand or result; a narrower one is zero-extended. */
 export function wasmType(type: OperandType): 'i32' | 'i64' {
   return type === 'f64' || type === 'i64' || type === 'u64' ? 'i64' : 'i32';
 }

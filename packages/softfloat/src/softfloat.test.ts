@@ -15,6 +15,7 @@ import {
 } from './index.ts';
 import type { OperationName } from './index.ts';
 import { compileSoftfloat } from './node/index.ts';
+import { FORMATS } from './reference/format.ts';
 
 const subject = createSubject();
 const FUSED = probeHostFmaFused() ? OPTION.HOST_FMA_FUSED : 0;
@@ -70,7 +71,9 @@ describe('results that round up to the smallest normal number', () => {
   for (const [format, one, smallest] of [
     ['f64', 0x3ffn << 52n, 1n << 52n],
     ['f32', 0x7fn << 23n, 1n << 23n],
+    ['f16', 0xfn << 10n, 1n << 10n],
   ] as const) {
+    const { precision, width } = FORMATS[format];
     for (const below of [0n, 1n, 2n, 3n, 4n]) {
       for (const above of [0n, 1n, 2n, 3n, 4n]) {
         cases.push([`${format}_mul`, [one - below, smallest + above]]);
@@ -78,8 +81,8 @@ describe('results that round up to the smallest normal number', () => {
         cases.push([`${format}_div`, [smallest - below, one + above]]);
         cases.push([`${format}_div`, [smallest + above, one + below]]);
         cases.push([`${format}_fma`, [one - below, smallest + above, 0n]]);
-        const tiny = one - (format === 'f64' ? 54n << 52n : 25n << 23n);
-        for (const sign of format === 'f64' ? [0n, 1n << 63n] : [0n, 1n << 31n]) {
+        const tiny = one - ((precision + 1n) << (precision - 1n));
+        for (const sign of [0n, 1n << (width - 1n)]) {
           cases.push([`${format}_fma`, [tiny + above, (smallest - below) | sign, smallest]]);
         }
       }
@@ -88,6 +91,8 @@ describe('results that round up to the smallest normal number', () => {
   for (const offset of [-(1n << 29n), -(1n << 28n), -1n, 0n, 1n]) {
     for (const tie of [1n, 1n << 28n, (1n << 28n) + 1n, (1n << 28n) - 1n]) {
       cases.push(['f64_to_f32', [((0x3ffn - 126n) << 52n) + offset - tie]]);
+      cases.push(['f64_to_f16', [((0x3ffn - 14n) << 52n) + ((offset - tie) << 13n)]]);
+      cases.push(['f32_to_f16', [((0x7fn - 14n) << 23n) + ((offset - tie) >> 16n)]]);
     }
   }
   test.each(OPTIONS)('options %i', (options) => {

@@ -2,10 +2,15 @@ import fc from 'fast-check';
 import { FORMATS } from '../src/reference/format.ts';
 import type { OperandType } from '../src/index.ts';
 
+type FormatName = keyof typeof FORMATS;
+
+const widthOf = (type: OperandType): number => Number(type.slice(1));
+const isFormat = (type: OperandType): type is FormatName => Object.hasOwn(FORMATS, type);
+
 /** Bits where arithmetic goes wrong: ends of ranges, ties, NaNs, and their neighbours. */
 export function interestingBits(type: OperandType): bigint[] {
-  if (type === 'f32' || type === 'f64') return interestingFloats(type);
-  const width = type === 'i32' || type === 'u32' ? 32 : 64;
+  if (isFormat(type)) return interestingFloats(type);
+  const width = widthOf(type);
   const bits = new Set<bigint>();
   for (let i = 0n; i <= BigInt(width); i++) {
     for (const offset of [-1n, 0n, 1n]) {
@@ -13,7 +18,7 @@ export function interestingBits(type: OperandType): bigint[] {
       bits.add(BigInt.asUintN(width, -(1n << i) + offset));
     }
   }
-  for (const ties of [24n, 53n]) {
+  for (const ties of [11n, 24n, 53n]) {
     for (const shift of [0n, 1n, 2n, 8n]) {
       for (const offset of [-1n, 0n, 1n]) {
         bits.add(BigInt.asUintN(width, ((((1n << ties) | 1n) << 1n) + offset) << shift));
@@ -25,7 +30,7 @@ export function interestingBits(type: OperandType): bigint[] {
 
 /** The few values with rules of their own, in both signs, to be combined in full. */
 export function specialBits(type: OperandType): bigint[] {
-  if (type !== 'f32' && type !== 'f64') return interestingBits(type);
+  if (!isFormat(type)) return interestingBits(type);
   const { precision, width, emax } = FORMATS[type];
   const unit = 1n << (precision - 1n);
   const infinity = (2n * emax + 1n) * unit;
@@ -36,7 +41,7 @@ export function specialBits(type: OperandType): bigint[] {
   return magnitudes.flatMap((bits) => [bits, bits | (1n << (width - 1n))]);
 }
 
-function interestingFloats(type: 'f32' | 'f64'): bigint[] {
+function interestingFloats(type: FormatName): bigint[] {
   const { precision, width, emax } = FORMATS[type];
   const fraction = (1n << (precision - 1n)) - 1n;
   const fractions = [0n, 1n, 2n, 3n, fraction >> 1n, (fraction >> 1n) + 1n, fraction - 1n, fraction];
@@ -54,17 +59,22 @@ function interestingFloats(type: 'f32' | 'f64'): bigint[] {
     2n * emax,
     2n * emax + 1n,
   ];
-  if (type === 'f64') exponents.push(...[-150n, -149n, -127n, -126n, -125n, 127n, 128n].map((d) => emax + d));
-  if (type === 'f64') {
-    // Where a conversion to f32 ties: 24 kept bits, of which the last ones vary, and the 29 below them.
-    for (const kept of [0n, 1n, 0x3fffffn, 0x7ffffen, 0x7fffffn]) {
-      for (const rest of [1n, (1n << 28n) - 1n, 1n << 28n, (1n << 28n) + 1n, (1n << 29n) - 1n]) {
-        fractions.push((kept << 29n) | rest);
+  for (const narrower of Object.values(FORMATS).filter((f) => f.precision < precision)) {
+    const { emax: most, precision: keptBits } = narrower;
+    const least = 1n - most - keptBits;
+    exponents.push(...[least, least + 1n, -most, 1n - most, 2n - most, most, most + 1n].map((d) => emax + d));
+    // Where a conversion to the narrower format ties: kept bits, of which the last ones vary, and those below them.
+    const below = precision - keptBits;
+    const half = 1n << (below - 1n);
+    const ones = (1n << (keptBits - 1n)) - 1n;
+    for (const kept of [0n, 1n, ones >> 1n, ones - 1n, ones]) {
+      for (const rest of [1n, half - 1n, half, half + 1n, 2n * half - 1n]) {
+        fractions.push((kept << below) | rest);
       }
     }
   }
   const bits = new Set<bigint>();
-  for (const exponent of exponents) {
+  for (const exponent of exponents.filter((e) => e >= 0n && e <= 2n * emax + 1n)) {
     for (const f of fractions) {
       for (const sign of [0n, 1n]) bits.add((sign << (width - 1n)) | (exponent << (precision - 1n)) | f);
     }
@@ -74,21 +84,25 @@ function interestingFloats(type: 'f32' | 'f64'): bigint[] {
 
 /** Bit patterns of one type: the interesting ones, their neighbourhood, few-bit significands, and any. */
 export function arbitraryBits(type: OperandType): fc.Arbitrary<bigint> {
-  const width = type === 'f64' || type === 'i64' || type === 'u64' ? 64 : 32;
+  const width = widthOf(type);
   const mask = (1n << BigInt(width)) - 1n;
   const interesting = fc.constantFrom(...interestingBits(type));
   const any = fc.bigInt({ min: 0n, max: mask });
   const near = fc.tuple(interesting, fc.bigInt({ min: -4n, max: 4n })).map(([x, d]) => (x + d) & mask);
-  if (type !== 'f32' && type !== 'f64') return fc.oneof(interesting, near, any);
+  if (!isFormat(type)) return fc.oneof(interesting, near, any);
   const { precision, emax } = FORMATS[type];
   const sign = fc.bigInt({ min: 0n, max: 1n });
+  // As many exponents on both sides of 0 as the format has.
+  const limited = (unbiased: bigint): bigint => emax + (unbiased % emax);
+  const shortBits = precision > 13n ? 12n : 5n;
+  const shortMask = (1n << shortBits) - 1n;
   const moderate = fc
-    .tuple(sign, fc.bigInt({ min: emax - 70n, max: emax + 70n }), any)
-    .map(([s, e, f]) => pack(s, e, f & ((1n << (precision - 1n)) - 1n)));
+    .tuple(sign, fc.bigInt({ min: -70n, max: 70n }), any)
+    .map(([s, e, f]) => pack(s, limited(e), f & ((1n << (precision - 1n)) - 1n)));
   // Short significands make exact results and ties frequent.
   const short = fc
-    .tuple(sign, fc.bigInt({ min: emax - 8n, max: emax + 60n }), fc.bigInt({ min: 0n, max: 4095n }))
-    .map(([s, e, f]) => pack(s, e, f << (precision - 13n)));
+    .tuple(sign, fc.bigInt({ min: -8n, max: 60n }), fc.bigInt({ min: 0n, max: shortMask }))
+    .map(([s, e, f]) => pack(s, limited(e), f << (precision - 1n - shortBits)));
   const pack = (s: bigint, e: bigint, f: bigint): bigint =>
     (s << BigInt(width - 1)) | (e << (precision - 1n)) | f;
   return fc.oneof(interesting, near, moderate, short, any);
@@ -98,7 +112,7 @@ export function arbitraryBits(type: OperandType): fc.Arbitrary<bigint> {
  * Factors whose product, quotient or sum lands on a boundary of the format: the exponents are chosen so that the
  * result lies around an aimed exponent, and the significands are few-bit ones or neighbours of a power of two.
  */
-function aimedOperands(format: 'f32' | 'f64', count: number): fc.Arbitrary<bigint[]> {
+function aimedOperands(format: FormatName, count: number): fc.Arbitrary<bigint[]> {
   const { precision, width, emax } = FORMATS[format];
   const fractionMask = (1n << (precision - 1n)) - 1n;
   const fraction = fc.oneof(
@@ -139,7 +153,7 @@ export function arbitraryOperands(types: readonly OperandType[]): fc.Arbitrary<b
   const independent = fc.tuple(...types.map(arbitraryBits)).map((operands) => [...operands]);
   const [first] = types;
   if (first === undefined || types.length === 1) return independent;
-  const width = first === 'f64' ? 64 : 32;
+  const width = widthOf(first);
   const related = fc
     .tuple(
       arbitraryBits(first),
@@ -152,7 +166,7 @@ export function arbitraryOperands(types: readonly OperandType[]): fc.Arbitrary<b
         return negate ? moved ^ (1n << BigInt(width - 1)) : moved;
       }),
     );
-  const aimed = first === 'f32' || first === 'f64' ? aimedOperands(first, types.length) : related;
+  const aimed = isFormat(first) ? aimedOperands(first, types.length) : related;
   return fc.oneof(
     { weight: 2, arbitrary: independent },
     { weight: 1, arbitrary: related },

@@ -8,7 +8,8 @@ export interface Format {
   readonly emax: bigint;
 }
 
-export const FORMATS: { readonly f32: Format; readonly f64: Format } = {
+export const FORMATS: { readonly f16: Format; readonly f32: Format; readonly f64: Format } = {
+  f16: { precision: 11n, width: 16n, emax: 15n },
   f32: { precision: 24n, width: 32n, emax: 127n },
   f64: { precision: 53n, width: 64n, emax: 1023n },
 };

@@ -35,10 +35,10 @@ function buildReference(): Record<OperationName, ReferenceOperation> {
   for (const [name, format] of Object.entries(FORMATS)) {
     for (const [operation, apply] of formatOperations(format)) rows.push([`${name}_${operation}`, apply]);
   }
-  const { f32, f64 } = FORMATS;
-  rows.push(['f32_to_f64', (options, [a = 0n], rm) => toFormat(f32, f64, options, a, rm)]);
-  rows.push(['f64_to_f32', (options, [a = 0n], rm) => toFormat(f64, f32, options, a, rm)]);
   for (const [name, format] of Object.entries(FORMATS)) {
+    for (const [other, to] of Object.entries(FORMATS).filter(([, f]) => f !== format)) {
+      rows.push([`${name}_to_${other}`, (options, [a = 0n], rm) => toFormat(format, to, options, a, rm)]);
+    }
     for (const [integer, width, signed] of INTEGERS) {
       rows.push([
         `${integer}_to_${name}`,

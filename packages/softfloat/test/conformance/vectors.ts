@@ -3,6 +3,7 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GUEST_OPTIONS, OPERATIONS, OPTION, ROUNDING } from '../../src/index.ts';
 import type { OperandType, OperationName } from '../../src/index.ts';
+import { FORMATS } from '../../src/reference/format.ts';
 
 /** One run of Berkeley TestFloat's generator: which program, with which arguments, for which of our operations. */
 export interface VectorRun {
@@ -66,10 +67,9 @@ const RENAMED: Readonly<Record<string, string>> = {
 const UNKNOWN = /_(min|max|classify)$/;
 
 function hasNaN(operation: OperationName, operands: readonly bigint[]): boolean {
-  const [sign, infinity] = operation.startsWith('f64')
-    ? [1n << 63n, 0x7ffn << 52n]
-    : [1n << 31n, 0xffn << 23n];
-  return operands.some((bits) => (bits & (sign - 1n)) > infinity);
+  const { precision, width, emax } = FORMATS[operation.slice(0, 3) as keyof typeof FORMATS];
+  const infinity = (2n * emax + 1n) << (precision - 1n);
+  return operands.some((bits) => BigInt.asUintN(Number(width) - 1, bits) > infinity);
 }
 
 function generatorName(operation: OperationName): string {
@@ -115,7 +115,7 @@ async function isExecutable(path: string): Promise<boolean> {
 /** Hex digits of a value as the generator prints it, by type; truth values have one. */
 export function digitsOf(type: OperandType, isTruth: boolean): number {
   if (isTruth) return 1;
-  return type === 'f64' || type === 'i64' || type === 'u64' ? 16 : 8;
+  return Number(type.slice(1)) / 4;
 }
 
 /**
