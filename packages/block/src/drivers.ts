@@ -1,0 +1,15 @@
+import type { DriverRow } from './graph/driver.ts';
+
+/**
+ * The table of drivers that need nothing but the language and web APIs; `node/drivers.ts` adds the others. A row
+ * costs nothing until its driver is used.
+ */
+export const DRIVERS: readonly DriverRow[] = [
+  {
+    kind: 'format',
+    name: 'raw',
+    help: 'the file is the disk, byte for byte',
+    probe: () => 1,
+    load: async () => (await import('./raw/raw-driver.ts')).rawDriver,
+  },
+];
