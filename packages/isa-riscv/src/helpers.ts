@@ -87,7 +87,7 @@ const softfloat = (name: string, params: readonly ValueType[], result: ValueType
 export type IntegerFormat = 'i32' | 'u32' | 'i64' | 'u64';
 
 /** softfloat's functions for one format; operands and results are bits. The first parameter is the status block. */
-function formatHelpers(name: 'f32' | 'f64', bits: 'i32' | 'i64') {
+function formatHelpers(name: 'f16' | 'f32' | 'f64', bits: 'i32' | 'i64') {
   const op2 = (op: string): HelperDef => softfloat(`${name}_${op}`, [bits, bits, 'i32'], bits);
   const compare = (op: string): HelperDef => softfloat(`${name}_${op}`, [bits, bits], 'i32');
   const from = (integer: IntegerFormat): HelperDef =>
@@ -114,12 +114,20 @@ function formatHelpers(name: 'f32' | 'f64', bits: 'i32' | 'i64') {
 
 /** Helpers of the linked module `softfloat`, by format. */
 export const SOFTFLOAT = {
+  f16: formatHelpers('f16', 'i32'),
   f32: formatHelpers('f32', 'i32'),
   f64: formatHelpers('f64', 'i64'),
   /** (fs, bits, rm) */
   narrow: softfloat('f64_to_f32', ['i64', 'i32'], 'i32'),
   /** (fs, bits, rm): always exact; only a signaling NaN raises a flag. */
   widen: softfloat('f32_to_f64', ['i32', 'i32'], 'i64'),
+  /** (fs, bits, rm): conversions from and to binary16. */
+  half: {
+    toF32: softfloat('f16_to_f32', ['i32', 'i32'], 'i32'),
+    toF64: softfloat('f16_to_f64', ['i32', 'i32'], 'i64'),
+    fromF32: softfloat('f32_to_f16', ['i32', 'i32'], 'i32'),
+    fromF64: softfloat('f64_to_f16', ['i64', 'i32'], 'i32'),
+  },
 } as const;
 
 function flatten(value: object): HelperDef[] {

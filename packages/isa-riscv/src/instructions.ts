@@ -8,6 +8,7 @@ import { BASE_TRANSLATIONS, SPECIAL_TRANSLATIONS } from './translate/base.ts';
 import { BITMANIP_TRANSLATIONS } from './translate/bitmanip.ts';
 import { CSR_TRANSLATIONS } from './translate/csr.ts';
 import { FLOAT_TRANSLATIONS } from './translate/float.ts';
+import { HALF_TRANSLATIONS } from './translate/half.ts';
 import { requireFp } from './translate/require-fp.ts';
 import { MULTIPLY_TRANSLATIONS } from './translate/multiply.ts';
 import { CACHE_BLOCK_TRANSLATIONS, PRIVILEGED_TRANSLATIONS } from './translate/privileged.ts';
@@ -24,6 +25,7 @@ export const TRANSLATIONS: readonly Translations[] = [
   CACHE_BLOCK_TRANSLATIONS,
   BITMANIP_TRANSLATIONS,
   FLOAT_TRANSLATIONS,
+  HALF_TRANSLATIONS,
 ];
 
 const isCold = ({ cold }: Translations, name: string): boolean => cold === 'all' || cold.includes(name);

@@ -8,7 +8,7 @@ import { CASE } from './test-case.ts';
 export const ORACLE_PROGRAMS = ['qemu-riscv64-static', 'riscv64-linux-gnu-gcc'] as const;
 
 /** Extensions that QEMU's generic CPU has only if asked to. */
-const ORACLE_CPU = ['rv64', 'zbkb=true', 'zbkx=true'].join(',');
+const ORACLE_CPU = ['rv64', 'zbkb=true', 'zbkx=true', 'Zfh=true'].join(',');
 
 const registers = (op: string, letter: string, offset: number, from: number, to: number): string =>
   Array.from(

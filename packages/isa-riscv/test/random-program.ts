@@ -17,7 +17,7 @@ export const PLAIN_ROWS: readonly DecodeRow[] = ALL_ROWS.filter(([name]) => !EXC
 const BRANCHES = ALL_ROWS.filter(([name]) => /^b(eq|ne|lt|ge|ltu|geu)$/.test(name));
 
 const DESTINATIONS = [...Array(31).keys()].filter((r) => !(POINTERS as readonly number[]).includes(r));
-const isMemory = (name: string): boolean => /^((l[bhw]u?|ld|s[bhwd]|f[ls][wd])$|lr\.|sc\.|amo)/.test(name);
+const isMemory = (name: string): boolean => /^((l[bhw]u?|ld|s[bhwd]|f[ls][hwd])$|lr\.|sc\.|amo)/.test(name);
 
 /** Something that is not to be torn apart: instructions, and perhaps a branch out of it that is still to be aimed. */
 interface Item {

@@ -57,16 +57,23 @@ export class Random {
   f32(): bigint {
     return this.float(8, 23);
   }
-  /** What an f register may hold: doubles, boxed singles, now and then a badly boxed one. */
+  /** Bits of a half, likewise. */
+  f16(): bigint {
+    return this.float(5, 10);
+  }
+  /** What an f register may hold: doubles, boxed singles and halves, now and then a badly boxed one. */
   fRegister(): bigint {
-    if (this.once(2)) return this.f64();
-    const single = this.f32();
-    return this.once(12) ? (this.u64() << 32n) | single : 0xffffffff00000000n | single;
+    const width = this.pick([64, 32, 16]);
+    if (width === 64) return this.f64();
+    const narrow = width === 32 ? this.f32() : this.f16();
+    const above = this.once(12) ? this.u64() : -1n;
+    return BigInt.asUintN(64, above << BigInt(width)) | narrow;
   }
 
   private float(exponentBits: number, fractionBits: number): bigint {
     const bias = (1 << (exponentBits - 1)) - 1;
     const top = (1 << exponentBits) - 1;
+    const spread = Math.min(35, bias);
     const exponents = [
       0,
       0,
@@ -83,8 +90,8 @@ export class Random {
     const exponent = this.once(3)
       ? this.below(top + 1)
       : this.once(2)
-        ? bias + this.below(70) - 35
-        : this.pick(exponents);
+        ? bias + this.below(2 * spread) - spread
+        : Math.min(this.pick(exponents), top);
     const full = (1n << BigInt(fractionBits)) - 1n;
     const quiet = 1n << BigInt(fractionBits - 1);
     const fractions = [0n, 1n, full, quiet, quiet - 1n, quiet + 1n, full << BigInt(fractionBits >> 1)];

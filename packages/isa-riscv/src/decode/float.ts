@@ -1,16 +1,19 @@
 import type { DecodeRow, DecodeTable } from './row.ts';
 
-/** F's and D's instructions that leave fflags alone and write no f register. */
+/** Instructions of F, D and Zfh that leave fflags alone and write no f register. */
 export const FLOAT_READS: DecodeTable = {
-  extension: 'F D',
+  extension: 'F D Zfh',
   fp: 'reads',
   rows: [
+    ['fsh', '------- ----- ----- 001 ----- 0100111', 'rs1 fs2 imm.s'],
     ['fsw', '------- ----- ----- 010 ----- 0100111', 'rs1 fs2 imm.s'],
     ['fsd', '------- ----- ----- 011 ----- 0100111', 'rs1 fs2 imm.s'],
     ['fmv.x.w', '1110000 00000 ----- 000 ----- 1010011', 'rd fs1'],
     ['fmv.x.d', '1110001 00000 ----- 000 ----- 1010011', 'rd fs1'],
+    ['fmv.x.h', '1110010 00000 ----- 000 ----- 1010011', 'rd fs1'],
     ['fclass.s', '1110000 00000 ----- 001 ----- 1010011', 'rd fs1'],
     ['fclass.d', '1110001 00000 ----- 001 ----- 1010011', 'rd fs1'],
+    ['fclass.h', '1110010 00000 ----- 001 ----- 1010011', 'rd fs1'],
   ],
 };
 
@@ -24,7 +27,7 @@ const rounded = (name: string, pattern: string, format: string): DecodeRow[] => 
   [`${name}.dyn`, pattern.replace('RRR', '111'), format],
 ];
 
-const arithmetic = (suffix: 's' | 'd', fmt: string): DecodeRow[] => [
+const arithmetic = (suffix: 's' | 'd' | 'h', fmt: string): DecodeRow[] => [
   ...rounded(`fadd.${suffix}`, `00000${fmt} ----- ----- RRR ----- 1010011`, 'fd fs1 fs2'),
   ...rounded(`fsub.${suffix}`, `00001${fmt} ----- ----- RRR ----- 1010011`, 'fd fs1 fs2'),
   ...rounded(`fmul.${suffix}`, `00010${fmt} ----- ----- RRR ----- 1010011`, 'fd fs1 fs2'),
@@ -46,6 +49,8 @@ const arithmetic = (suffix: 's' | 'd', fmt: string): DecodeRow[] => [
   ...rounded(`fcvt.wu.${suffix}`, `11000${fmt} 00001 ----- RRR ----- 1010011`, 'rd fs1'),
   ...rounded(`fcvt.l.${suffix}`, `11000${fmt} 00010 ----- RRR ----- 1010011`, 'rd fs1'),
   ...rounded(`fcvt.lu.${suffix}`, `11000${fmt} 00011 ----- RRR ----- 1010011`, 'rd fs1'),
+  ...rounded(`fcvt.${suffix}.w`, `11010${fmt} 00000 ----- RRR ----- 1010011`, 'fd rs1'),
+  ...rounded(`fcvt.${suffix}.wu`, `11010${fmt} 00001 ----- RRR ----- 1010011`, 'fd rs1'),
   ...rounded(`fcvt.${suffix}.l`, `11010${fmt} 00010 ----- RRR ----- 1010011`, 'fd rs1'),
   ...rounded(`fcvt.${suffix}.lu`, `11010${fmt} 00011 ----- RRR ----- 1010011`, 'fd rs1'),
 ];
@@ -57,8 +62,6 @@ export const SINGLE: DecodeTable = {
   rows: [
     ['flw', '------------ ----- 010 ----- 0000111', 'fd rs1 imm'],
     ...arithmetic('s', '00'),
-    ...rounded('fcvt.s.w', '1101000 00000 ----- RRR ----- 1010011', 'fd rs1'),
-    ...rounded('fcvt.s.wu', '1101000 00001 ----- RRR ----- 1010011', 'fd rs1'),
     ['fmv.w.x', '1111000 00000 ----- 000 ----- 1010011', 'fd rs1'],
   ],
 };
@@ -70,10 +73,23 @@ export const DOUBLE: DecodeTable = {
   rows: [
     ['fld', '------------ ----- 011 ----- 0000111', 'fd rs1 imm'],
     ...arithmetic('d', '01'),
-    ...rounded('fcvt.d.w', '1101001 00000 ----- RRR ----- 1010011', 'fd rs1'),
-    ...rounded('fcvt.d.wu', '1101001 00001 ----- RRR ----- 1010011', 'fd rs1'),
     ...rounded('fcvt.s.d', '0100000 00001 ----- RRR ----- 1010011', 'fd fs1'),
     ...rounded('fcvt.d.s', '0100001 00000 ----- RRR ----- 1010011', 'fd fs1'),
     ['fmv.d.x', '1111001 00000 ----- 000 ----- 1010011', 'fd rs1'],
+  ],
+};
+
+/** Zfh, which has all of Zfhmin, what makes FS dirty. */
+export const HALF: DecodeTable = {
+  extension: 'Zfh',
+  fp: 'writes',
+  rows: [
+    ['flh', '------------ ----- 001 ----- 0000111', 'fd rs1 imm'],
+    ...arithmetic('h', '10'),
+    ...rounded('fcvt.s.h', '0100000 00010 ----- RRR ----- 1010011', 'fd fs1'),
+    ...rounded('fcvt.d.h', '0100001 00010 ----- RRR ----- 1010011', 'fd fs1'),
+    ...rounded('fcvt.h.s', '0100010 00000 ----- RRR ----- 1010011', 'fd fs1'),
+    ...rounded('fcvt.h.d', '0100010 00001 ----- RRR ----- 1010011', 'fd fs1'),
+    ['fmv.h.x', '1111010 00000 ----- 000 ----- 1010011', 'fd rs1'],
   ],
 };

@@ -11,7 +11,7 @@ import { parsePattern } from './pattern.ts';
 import { DECODE_TABLES } from './tables.ts';
 
 const PREFIX = 'riscv64-linux-gnu-';
-const ARCH = 'rv64gc_zba_zbb_zbc_zbkb_zbkx_zbs_zicbom_zicboz_svinval_zawrs';
+const ARCH = 'rv64gc_zba_zbb_zbc_zbkb_zbkx_zbs_zicbom_zicboz_svinval_zawrs_zfh';
 
 /** What objdump knows beyond what the front end has: other extensions' instructions, and old privileged ones. */
 const FOREIGN = /^(hfence|hinval|hlv|hsv|uret|hret|dret|sfence\.vm$|mnret)/;
@@ -32,7 +32,7 @@ const RENAMED: Readonly<Record<string, string>> = {
  * What objdump knows in one form only: reserved fields of a fence are to be ignored, and conversions that are
  * always exact take any rounding mode.
  */
-const LENIENT = new Set(['fence', 'fence.i', 'fcvt.d.w', 'fcvt.d.wu', 'fcvt.d.s']);
+const LENIENT = new Set(['fence', 'fence.i', 'fcvt.d.w', 'fcvt.d.wu', 'fcvt.d.s', 'fcvt.s.h', 'fcvt.d.h']);
 
 /** Instruction names by shape. */
 const PARENT = new Map<string, Set<string>>();

@@ -2,7 +2,7 @@ import { ATOMIC } from './atomic.ts';
 import { BASE } from './base.ts';
 import { ZBA, ZBB, ZBC, ZBKB, ZBKX, ZBS } from './bitmanip.ts';
 import { CSR } from './csr.ts';
-import { DOUBLE, FLOAT_READS, SINGLE } from './float.ts';
+import { DOUBLE, FLOAT_READS, HALF, SINGLE } from './float.ts';
 import { MULTIPLY } from './multiply.ts';
 import { narrow, parsePattern, type BitPattern } from './pattern.ts';
 import { CACHE_BLOCK, PRIVILEGED } from './privileged.ts';
@@ -25,6 +25,7 @@ export const DECODE_TABLES: readonly DecodeTable[] = [
   FLOAT_READS,
   SINGLE,
   DOUBLE,
+  HALF,
 ];
 
 /** One thing that the decoder can tell from a word: a row, or a shape of it. */

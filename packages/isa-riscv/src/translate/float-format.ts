@@ -3,24 +3,59 @@ import { HELPERS } from '../helpers.ts';
 import { CAUSE } from '../mode.ts';
 import { F, stateOffset } from '../state.ts';
 
-/** A floating-point format as the translations see it. Values pass between them as bits. */
-export interface FloatFormat {
-  readonly name: 'f32' | 'f64';
+/** A floating-point format as registers hold it. Values pass between translations as bits, zero-extended. */
+export interface StoredFormat {
+  readonly name: 'f16' | 'f32' | 'f64';
   readonly bits: 'i32' | 'i64';
   readonly signBit: bigint;
   readonly magnitude: bigint;
-  readonly infinity: bigint;
-  readonly smallestNormal: bigint;
-  /** Register as bits; a single that is not NaN-boxed counts as the default NaN. */
+  /** Register as bits; what is narrower than the register and not NaN-boxed counts as the default NaN. */
   readonly get: (b: Builder, register: Operand) => Value;
   readonly put: (b: Builder, register: Operand, bits: Value) => void;
 }
 
-const UPPER_ONES = 0xffffffff00000000n;
+/** A format that the host calculates in. */
+export interface FloatFormat extends StoredFormat {
+  readonly name: 'f32' | 'f64';
+  readonly infinity: bigint;
+  readonly smallestNormal: bigint;
+}
 
-/** Bits of a single as a register holds them. */
-export const boxed = (b: Builder, single: Value): Value =>
-  b.op('or', 'i64', b.op('extend_u', 'i64', single), b.i64(UPPER_ONES));
+/** What stands above a boxed half or single. */
+const UPPER_ONES = { f16: 0xffffffffffff0000n, f32: 0xffffffff00000000n } as const;
+type Boxed = keyof typeof UPPER_ONES;
+
+/** Bits of a narrow format (in an i64, anything above them) as a register holds them. */
+export const boxed = (b: Builder, format: Boxed, bits: Value): Value =>
+  b.op('or', 'i64', bits, b.i64(UPPER_ONES[format]));
+
+/** Low bits of a register, or the default NaN where it isn't boxed. */
+function unboxed(
+  b: Builder,
+  register: Operand,
+  format: Boxed,
+  low: (word: Value) => Value,
+  nan: number,
+): Value {
+  const whole = b.get(F, register);
+  const isBoxed = b.op('ge_u', 'i64', whole, b.i64(UPPER_ONES[format]));
+  return b.select('i32', isBoxed, low(b.op('wrap', 'i32', whole)), b.i32(nan));
+}
+
+const putBoxed =
+  (format: Boxed): StoredFormat['put'] =>
+  (b, register, bits) =>
+    b.put(F, register, boxed(b, format, b.op('extend_u', 'i64', bits)));
+
+export const F16: StoredFormat = {
+  name: 'f16',
+  bits: 'i32',
+  signBit: 1n << 15n,
+  magnitude: (1n << 15n) - 1n,
+  get: (b, register) =>
+    unboxed(b, register, 'f16', (word) => b.op('and', 'i32', word, b.i32(0xffff)), 0x7e00),
+  put: putBoxed('f16'),
+};
 
 export const F32: FloatFormat = {
   name: 'f32',
@@ -29,12 +64,8 @@ export const F32: FloatFormat = {
   magnitude: (1n << 31n) - 1n,
   infinity: 0x7f800000n,
   smallestNormal: 0x00800000n,
-  get: (b, register) => {
-    const whole = b.get(F, register);
-    const isBoxed = b.op('ge_u', 'i64', whole, b.i64(UPPER_ONES));
-    return b.select('i32', isBoxed, b.op('wrap', 'i32', whole), b.i32(0x7fc00000));
-  },
-  put: (b, register, bits) => b.put(F, register, boxed(b, bits)),
+  get: (b, register) => unboxed(b, register, 'f32', (word) => word, 0x7fc00000),
+  put: putBoxed('f32'),
 };
 
 export const F64: FloatFormat = {
@@ -74,7 +105,7 @@ export const isSafe = (b: Builder, format: FloatFormat, bits: Value): Value => {
 export const ordered = (b: Builder, format: FloatFormat, x: Value, y: Value): Value =>
   b.op('and', 'i32', b.op('feq', format.name, x, x), b.op('feq', format.name, y, y));
 
-export const negated = (b: Builder, format: FloatFormat, bits: Value): Value =>
+export const negated = (b: Builder, format: StoredFormat, bits: Value): Value =>
   b.op('xor', format.bits, bits, b.const(format.bits, format.signBit));
 
 const FRM = stateOffset('frm');

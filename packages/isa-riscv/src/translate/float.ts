@@ -20,14 +20,17 @@ import {
   toFloat,
   type FloatFormat,
   type Rounding,
+  type StoredFormat,
 } from './float-format.ts';
 import type { Operands, Translate, Translations } from './translation.ts';
 
-type Rounded = (rounding: Rounding) => Translate;
-type Entry = readonly [name: string, translate: Translate];
+/** An instruction with a rounding mode. */
+export type Rounded = (rounding: Rounding) => Translate;
+/** A row of a table of translations. */
+export type Entry = readonly [name: string, translate: Translate];
 
 /** Both definitions of an instruction with a rounding mode. */
-const rounded = (name: string, make: Rounded): Entry[] => [
+export const rounded = (name: string, make: Rounded): Entry[] => [
   [name, make(STATIC_ROUNDING)],
   [`${name}.dyn`, make(DYNAMIC_ROUNDING)],
 ];
@@ -110,8 +113,9 @@ const fused =
     hostOrSoft(b, o, format, rounding, { bits, usable }, (mode) => b.call(helper, status(b), x, y, z, mode));
   };
 
+/** fsgnj and its like: `sign` picks the bits whose topmost is the result's sign. */
 const signInjection =
-  (format: FloatFormat, sign: (b: Builder, x: Value, y: Value) => Value): Translate =>
+  (format: StoredFormat, sign: (b: Builder, x: Value, y: Value) => Value): Translate =>
   (b, o) => {
     const x = format.get(b, o.fs1);
     const others = b.op('and', format.bits, x, b.const(format.bits, format.magnitude));
@@ -157,7 +161,7 @@ const compare =
   };
 
 const classify =
-  (format: FloatFormat): Translate =>
+  (format: StoredFormat): Translate =>
   (b, o) => {
     const value = b.call(SOFTFLOAT[format.name].classify, status(b), format.get(b, o.fs1));
     b.put(X, o.rd, b.op('extend_u', 'i64', value));
@@ -165,7 +169,8 @@ const classify =
 
 // --- conversions
 
-interface IntegerKind {
+/** An integer format and the values that fit it. */
+export interface IntegerKind {
   readonly type: 'i32' | 'i64';
   readonly signed: boolean;
   /** A value between these, themselves excluded, truncates into range. */
@@ -173,7 +178,8 @@ interface IntegerKind {
   readonly above: number;
 }
 
-const INTEGERS: Readonly<Record<IntegerFormat, IntegerKind>> = {
+/** What fcvt converts from and to. */
+export const INTEGERS: Readonly<Record<IntegerFormat, IntegerKind>> = {
   i32: { type: 'i32', signed: true, below: -2147483649, above: 2147483648 },
   u32: { type: 'i32', signed: false, below: -1, above: 4294967296 },
   // -2^63 itself is in range, but no f64 lies just below it: it goes the slow way.
@@ -188,7 +194,7 @@ const f64Const = (b: Builder, value: number): Value => {
 };
 
 /** Results in 32 bits, also unsigned ones, are sign-extended. */
-const putInteger = (b: Builder, register: Operand, kind: IntegerKind, value: Value): void =>
+export const putInteger = (b: Builder, register: Operand, kind: IntegerKind, value: Value): void =>
   b.put(X, register, kind.type === 'i32' ? b.op('extend_s', 'i64', value) : value);
 
 /** Float to integer: inline where in range and either integral, or truncated with inexact already raised. */
@@ -267,11 +273,20 @@ const widen: Rounded = (rounding) => (b, o) => {
   );
 };
 
-const INTEGER_SUFFIXES: readonly (readonly [suffix: string, integer: IntegerFormat])[] = [
+/** How instructions call the integer formats. */
+export const INTEGER_SUFFIXES: readonly (readonly [suffix: string, integer: IntegerFormat])[] = [
   ['w', 'i32'],
   ['wu', 'u32'],
   ['l', 'i64'],
   ['lu', 'u64'],
+];
+
+/** What works on bits alone, in any format. */
+export const ofBits = (s: 'h' | 's' | 'd', format: StoredFormat): Entry[] => [
+  [`fsgnj.${s}`, signInjection(format, (_b, _x, y) => y)],
+  [`fsgnjn.${s}`, signInjection(format, (b, _x, y) => negated(b, format, y))],
+  [`fsgnjx.${s}`, signInjection(format, (b, x, y) => b.op('xor', format.bits, x, y))],
+  [`fclass.${s}`, classify(format)],
 ];
 
 const ofFormat = (s: 's' | 'd', format: FloatFormat): Entry[] => {
@@ -287,15 +302,12 @@ const ofFormat = (s: 's' | 'd', format: FloatFormat): Entry[] => {
     ...rounded(`fmsub.${s}`, fused(format, false, true)),
     ...rounded(`fnmsub.${s}`, fused(format, true, false)),
     ...rounded(`fnmadd.${s}`, fused(format, true, true)),
-    [`fsgnj.${s}`, signInjection(format, (_b, _x, y) => y)],
-    [`fsgnjn.${s}`, signInjection(format, (b, _x, y) => negated(b, format, y))],
-    [`fsgnjx.${s}`, signInjection(format, (b, x, y) => b.op('xor', format.bits, x, y))],
+    ...ofBits(s, format),
     [`fmin.${s}`, extremum(format, false)],
     [`fmax.${s}`, extremum(format, true)],
     [`feq.${s}`, compare(format, 'feq', soft.eq)],
     [`flt.${s}`, compare(format, 'flt', soft.lt)],
     [`fle.${s}`, compare(format, 'fle', soft.le)],
-    [`fclass.${s}`, classify(format)],
     ...INTEGER_SUFFIXES.flatMap(([suffix, integer]) => [
       ...rounded(`fcvt.${suffix}.${s}`, toInteger(format, integer)),
       ...rounded(`fcvt.${s}.${suffix}`, fromInteger(format, integer)),
@@ -305,13 +317,13 @@ const ofFormat = (s: 's' | 'd', format: FloatFormat): Entry[] => {
 
 /** F and D. All arithmetic is out of the interpreter's main loop; loads, stores and moves are in it. */
 const ENTRIES: readonly Entry[] = [
-  ['flw', (b, o) => b.put(F, o.fd, boxed(b, b.load('i32', access(4, false), address(b, o))))],
+  ['flw', (b, o) => b.put(F, o.fd, boxed(b, 'f32', b.load('i64', access(4, false), address(b, o))))],
   ['fsw', (b, o) => b.store('i64', access(4, false), address(b, o), b.get(F, o.fs2))],
   ['fld', (b, o) => b.put(F, o.fd, b.load('i64', access(8, false), address(b, o)))],
   ['fsd', (b, o) => b.store('i64', access(8, false), address(b, o), b.get(F, o.fs2))],
   ['fmv.x.w', (b, o) => b.put(X, o.rd, b.op('extend32_s', 'i64', b.get(F, o.fs1)))],
   ['fmv.x.d', (b, o) => b.put(X, o.rd, b.get(F, o.fs1))],
-  ['fmv.w.x', (b, o) => b.put(F, o.fd, b.op('or', 'i64', b.get(X, o.rs1), b.i64(0xffffffff00000000n)))],
+  ['fmv.w.x', (b, o) => b.put(F, o.fd, boxed(b, 'f32', b.get(X, o.rs1)))],
   ['fmv.d.x', (b, o) => b.put(F, o.fd, b.get(X, o.rs1))],
   ...ofFormat('s', F32),
   ...ofFormat('d', F64),
