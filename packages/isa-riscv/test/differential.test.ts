@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { describeWith } from '@polyvisor/testkit/needs';
 import { EvaluatedHart, type EvaluatedTier } from './evaluated-hart.ts';
-import { fillRow, PLAIN_ROWS, randomCase } from './random-program.ts';
+import { fillRow, floatWidth, PLAIN_ROWS, randomCase } from './random-program.ts';
 import { ORACLE_PROGRAMS, QemuOracle } from './qemu-oracle.ts';
 import { Random } from './random.ts';
 import { CASE } from './test-case.ts';
@@ -11,7 +11,7 @@ import { WasmHart, type WasmTier } from './wasm-hart.ts';
 type Tier = EvaluatedTier | WasmTier;
 
 const TIERS: readonly Tier[] = ['constant', 'record', 'interpreter', 'plain region', 'region'];
-const CASES_PER_INSTRUCTION = 12;
+const CASES_PER_INSTRUCTION = Number(process.env['DIFFERENTIAL_CASES'] ?? 12);
 const PROGRAMS = Number(process.env['DIFFERENTIAL_PROGRAMS'] ?? 150);
 const SEED = Number(process.env['DIFFERENTIAL_SEED'] ?? 1);
 
@@ -87,7 +87,7 @@ describeWith({ programs: ORACLE_PROGRAMS, devices: missing }, 'translations agai
     const words = PLAIN_ROWS.flatMap((row) =>
       Array.from({ length: CASES_PER_INSTRUCTION }, () => [row[0], fillRow(random, row)] as const),
     );
-    const cases = words.map(([, word]) => randomCase(random, [word]));
+    const cases = words.map(([name, word]) => randomCase(random, [word], floatWidth(name)));
     const labels = words.map(([name, word]) => `${name} ${word.toString(16)}`);
     expect(compare(cases, labels, tier, tier === 'record').slice(0, 30)).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { encodeB, encodeI, encodeJ } from '../src/decode/encode.ts';
 import { parsePattern } from '../src/decode/pattern.ts';
 import type { DecodeRow } from '../src/decode/row.ts';
 import { DECODE_TABLES } from '../src/decode/tables.ts';
-import type { Random } from './random.ts';
+import { FLOAT_WIDTHS, type FloatWidth, type Random } from './random.ts';
 import { CASE, CASE_POINTER, codeAddress, POINTERS } from './test-case.ts';
 
 /** Instructions that user mode of the oracle doesn't have or has wrong, or that would leave the program. */
@@ -171,8 +171,17 @@ function assemble(random: Random, items: readonly Item[]): Uint8Array {
   return new Uint8Array(code.buffer);
 }
 
-/** A whole case: random registers and memory, and `items` random instructions or those given. */
-export function randomCase(random: Random, words: readonly number[] | number): Uint8Array {
+const WIDTHS: Readonly<Record<string, FloatWidth>> = { h: 16, s: 32, d: 64 };
+/** Width of the floating-point numbers that an instruction works on, where its name tells. */
+export const floatWidth = (name: string): FloatWidth | undefined =>
+  WIDTHS[/\.([hsd])(\.dyn)?$/.exec(name)?.[1] ?? ''];
+
+/** A whole case: random registers and memory, floats `usual`ly as wide, and `words` random instructions or those given. */
+export function randomCase(
+  random: Random,
+  words: readonly number[] | number,
+  usual: FloatWidth = random.pick(FLOAT_WIDTHS),
+): Uint8Array {
   const bytes = new Uint8Array(CASE.size);
   const view = new DataView(bytes.buffer);
   for (let i = 1; i < 31; i++) view.setBigUint64(CASE.x + 8 * i, random.integer(), true);
@@ -181,7 +190,7 @@ export function randomCase(random: Random, words: readonly number[] | number): U
     view.setBigUint64(CASE.x + 8 * p, BigInt(middle), true);
   }
   view.setBigUint64(CASE.x + 8 * CASE_POINTER, BigInt(CASE.base), true);
-  for (let i = 0; i < 32; i++) view.setBigUint64(CASE.f + 8 * i, random.fRegister(), true);
+  for (let i = 0; i < 32; i++) view.setBigUint64(CASE.f + 8 * i, random.fRegister(usual), true);
   view.setUint32(
     CASE.fcsr,
     (random.once(2) ? random.below(5) << 5 : 0) | (random.once(2) ? random.below(32) : 0),
@@ -190,7 +199,7 @@ export function randomCase(random: Random, words: readonly number[] | number): U
   for (let i = 0; i < CASE.scratchSize; i += 4) view.setUint32(CASE.scratch + i, random.u32(), true);
   // Loads find numbers that matter near the pointers.
   for (let i = 0x780; i < 0xa80; i += 16) {
-    view.setBigUint64(CASE.scratch + i, random.once(2) ? random.fRegister() : random.integer(), true);
+    view.setBigUint64(CASE.scratch + i, random.once(2) ? random.fRegister(usual) : random.integer(), true);
   }
   const items =
     typeof words === 'number' ? Array.from({ length: words }, () => randomItem(random)) : [long(...words)];

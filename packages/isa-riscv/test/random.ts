@@ -1,3 +1,7 @@
+/** Widths of the formats that f registers hold. */
+export const FLOAT_WIDTHS = [16, 32, 64] as const;
+export type FloatWidth = (typeof FLOAT_WIDTHS)[number];
+
 /** Reproducible random numbers for test programs: 32-bit xorshift (Marsaglia). */
 export class Random {
   private state: number;
@@ -61,9 +65,9 @@ export class Random {
   f16(): bigint {
     return this.float(5, 10);
   }
-  /** What an f register may hold: doubles, boxed singles and halves, now and then a badly boxed one. */
-  fRegister(): bigint {
-    const width = this.pick([64, 32, 16]);
+  /** What an f register may hold: doubles, boxed singles and halves, now and then a badly boxed one. Mostly `usual`. */
+  fRegister(usual: FloatWidth): bigint {
+    const width = this.once(4) ? this.pick(FLOAT_WIDTHS) : usual;
     if (width === 64) return this.f64();
     const narrow = width === 32 ? this.f32() : this.f16();
     const above = this.once(12) ? this.u64() : -1n;

@@ -62,7 +62,7 @@ describe.each([
   ['constant', false],
   ['record', true],
 ] as const)('floating-point state, %s operands', (_name, record) => {
-  test.each(['fmv.d.x', 'fmv.x.d'])('%s is illegal while FS is off', (name) => {
+  test.each(['fmv.d.x', 'fmv.x.d', 'fmv.h.x', 'fmv.x.h', 'fsh'])('%s is illegal while FS is off', (name) => {
     expect(run(name, OFF, record)).toMatchObject({ kind: 'fault', pc: PC, fault: 3, calls: ['raise'] });
   });
 
