@@ -65,7 +65,7 @@ export interface TcgVm extends AcceleratedVm {
 /** Extensions in the ISA manual's order of naming. */
 const EXTENSIONS = [
   'i', 'm', 'a', 'f', 'd', 'c',
-  'zicbom', 'zicboz', 'zicntr', 'zicsr', 'zifencei', 'zihintpause',
+  'zicbom', 'zicboz', 'zicntr', 'zicsr', 'zifencei', 'zihintpause', 'zfh', 'zfhmin',
   'zba', 'zbb', 'zbs', 'sstc', 'svadu', 'svinval', 'svnapot', 'svpbmt',
 ] as const; // prettier-ignore
 
