@@ -13,6 +13,11 @@ const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
 const FALLOC_FL_ZERO_RANGE = 16;
 
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+const SEEK_END = 2;
+const ENXIO = 6;
+
 const RWF_NOWAIT = 8;
 const IOVEC_WORDS = 2;
 const EOPNOTSUPP = 95;
@@ -32,10 +37,29 @@ export interface Libc {
   punchHole(fd: number, offset: number, length: number): Promise<boolean>;
   /** Zeroes the range and keeps its space. Done on another thread. @returns false when the file system can't. */
   zeroRange(fd: number, offset: number, length: number): Promise<boolean>;
+  /** Reserves space, making the file longer if need be. Done on another thread. @returns false when it can't. */
+  reserve(fd: number, offset: number, length: number): Promise<boolean>;
+  /**
+   * Where the next data (or the next hole) begins, at `offset` or after it. The end of the file is a hole.
+   * @returns undefined: no data up to the end; -1: this file system can't tell.
+   */
+  seekData(fd: number, offset: number): number | undefined;
+  seekHole(fd: number, offset: number): number | undefined;
+  /** Bytes of a file or block device. */
+  sizeOf(fd: number): number;
+  /** Address of a buffer's first byte, modulo `alignment`: what direct IO asks about. */
+  misalignment(bytes: Uint8Array, alignment: number): number;
 }
 
-/** Opens libc; undefined where there is no such thing (another system, no prebuilt FFI). */
+let opened: Libc | undefined | null = null;
+
+/** Libc; undefined where there is no such thing (another system, no prebuilt FFI). Loaded once. */
 export function openLibc(): Libc | undefined {
+  if (opened === null) opened = loadLibc();
+  return opened;
+}
+
+function loadLibc(): Libc | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
     const library = koffi.load('libc.so.6');
@@ -43,7 +67,13 @@ export function openLibc(): Libc | undefined {
     const fcntl = library.func('int fcntl(int fd, int command, _Inout_ uint8_t *lock)');
     const fallocate = library.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
     const preadv2 = library.func('int64_t preadv2(int fd, void *iov, int count, int64_t offset, int flags)');
-    return createLibc(fcntl as FcntlCall, fallocate as FallocateCall, preadv2 as PreadvCall);
+    const lseek = library.func('int64_t lseek(int fd, int64_t offset, int whence)');
+    return createLibc(
+      fcntl as FcntlCall,
+      fallocate as FallocateCall,
+      preadv2 as PreadvCall,
+      lseek as LseekCall,
+    );
   } catch {
     return undefined;
   }
@@ -51,6 +81,7 @@ export function openLibc(): Libc | undefined {
 
 type FcntlCall = (fd: number, command: number, lock: Uint8Array) => number;
 type PreadvCall = (fd: number, iov: BigUint64Array, count: number, offset: number, flags: number) => number;
+type LseekCall = (fd: number, offset: number, whence: number) => number;
 type FallocateCall = {
   async(
     fd: number,
@@ -61,7 +92,7 @@ type FallocateCall = {
   ): void;
 };
 
-function createLibc(fcntl: FcntlCall, fallocate: FallocateCall, preadv2: PreadvCall): Libc {
+function createLibc(fcntl: FcntlCall, fallocate: FallocateCall, preadv2: PreadvCall, lseek: LseekCall): Libc {
   const iov = new BigUint64Array(IOVEC_WORDS);
   const addresses = new WeakMap<ArrayBufferLike, bigint>();
   // Memory of this size lies outside the garbage-collected heap and never moves.
@@ -84,10 +115,15 @@ function createLibc(fcntl: FcntlCall, fallocate: FallocateCall, preadv2: PreadvC
     fcntl(fd, command, new Uint8Array(lock.buffer));
   const allocate = (fd: number, mode: number, offset: number, length: number): Promise<boolean> =>
     new Promise((resolve, reject) =>
-      fallocate.async(fd, mode | FALLOC_FL_KEEP_SIZE, offset, length, (error, result) =>
+      fallocate.async(fd, mode, offset, length, (error, result) =>
         error === null ? resolve(result === 0) : reject(error),
       ),
     );
+  const seek = (fd: number, offset: number, whence: number): number | undefined => {
+    const found = lseek(fd, offset, whence);
+    if (found >= 0) return found;
+    return koffi.errno() === ENXIO ? undefined : -1;
+  };
   return {
     lockShared: (fd, byte) => call(fd, F_OFD_SETLK, flock(F_RDLCK, byte)) === 0,
     lockedByOther(fd, byte) {
@@ -101,7 +137,16 @@ function createLibc(fcntl: FcntlCall, fallocate: FallocateCall, preadv2: PreadvC
       if (count >= 0) return count;
       return koffi.errno() === EOPNOTSUPP ? -1 : 0;
     },
-    punchHole: (fd, offset, length) => allocate(fd, FALLOC_FL_PUNCH_HOLE, offset, length),
-    zeroRange: (fd, offset, length) => allocate(fd, FALLOC_FL_ZERO_RANGE, offset, length),
+    punchHole: (fd, offset, length) =>
+      allocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length),
+    zeroRange: (fd, offset, length) =>
+      allocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, length),
+    reserve: (fd, offset, length) => allocate(fd, 0, offset, length),
+    // Moves the descriptor's position, which nobody here uses.
+    seekData: (fd, offset) => seek(fd, offset, SEEK_DATA),
+    seekHole: (fd, offset) => seek(fd, offset, SEEK_HOLE),
+    sizeOf: (fd) => lseek(fd, 0, SEEK_END),
+    misalignment: (bytes, alignment) =>
+      Number((addressOf(bytes.buffer) + BigInt(bytes.byteOffset)) % BigInt(alignment)),
   };
 }
