@@ -4,7 +4,7 @@ import { describeWith } from '@polyvisor/testkit/needs';
 import { EvaluatedHart, type EvaluatedTier } from './evaluated-hart.ts';
 import { fillRow, floatWidth, PLAIN_ROWS, randomCase } from './random-program.ts';
 import { ORACLE_PROGRAMS, QemuOracle } from './qemu-oracle.ts';
-import { Random } from './random.ts';
+import { Random } from '../src/testing/random.ts';
 import { CASE } from './test-case.ts';
 import { WasmHart, type WasmTier } from './wasm-hart.ts';
 

@@ -3,7 +3,7 @@ import { encodeB, encodeI, encodeJ } from '../src/decode/encode.ts';
 import { parsePattern } from '../src/decode/pattern.ts';
 import type { DecodeRow } from '../src/decode/row.ts';
 import { DECODE_TABLES } from '../src/decode/tables.ts';
-import { FLOAT_WIDTHS, type FloatWidth, type Random } from './random.ts';
+import { FLOAT_WIDTHS, type FloatWidth, type Random } from '../src/testing/random.ts';
 import { CASE, CASE_POINTER, codeAddress, POINTERS } from './test-case.ts';
 
 /** Instructions that user mode of the oracle doesn't have or has wrong, or that would leave the program. */

@@ -1,11 +1,11 @@
 import { afterEach } from '@jest/globals';
 import { silentLogger } from '@polyvisor/contracts';
+import { assemble } from '@polyvisor/isa-riscv/testing';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FirmwareConfig, Machine, MachineConfig, MachineEnd, TcgTier } from '../src/index.ts';
 import { createMachine } from '../src/index.ts';
-import { assemble } from './riscv-assembler.ts';
 
 /** Where a program begins: RAM without firmware, 2 MiB up behind the built-in one. */
 const LOAD = { none: 0x8000_0000, builtin: 0x8020_0000 } as const;

@@ -1,0 +1,3 @@
+export { assemble } from './assembler.ts';
+export { encodeInstruction, type EncodedOperands } from './encode-instruction.ts';
+export { Random } from './random.ts';
