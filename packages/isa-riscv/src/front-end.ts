@@ -5,7 +5,7 @@ import { ILLEGAL, INSTRUCTIONS } from './instructions.ts';
 import { MODE, mmuIndex } from './mode.ts';
 import { F, X } from './state.ts';
 
-/** RV64GC with Zba, Zbb, Zbc, Zbkb, Zbkx, Zbs, Zicbom, Zicboz, Svinval and M, S, U modes. */
+/** RV64GC with Zba, Zbb, Zbc, Zbkb, Zbkx, Zbs, Zicbom, Zicboz, Zfh, Svinval and M, S, U modes. */
 export const RISCV: FrontEnd = {
   name: 'riscv64',
   addressType: 'i64',

@@ -22,6 +22,16 @@ const NAMES: readonly OperationName[] = [
   ...(['i32_to_f64', 'f64_add', 'f64_mul', 'f64_div', 'f64_sqrt', 'f64_fma'] as const),
   ...(['f32_add', 'f32_mul', 'f32_div', 'f32_sqrt', 'f32_fma'] as const),
   ...([
+    'f16_add',
+    'f16_mul',
+    'f16_div',
+    'f16_sqrt',
+    'f16_fma',
+    'f16_lt',
+    'f32_to_f16',
+    'f16_to_f32',
+  ] as const),
+  ...([
     'f64_eq',
     'f64_lt',
     'f64_min',
@@ -60,7 +70,11 @@ function fill(types: readonly OperandType[], exact: boolean): void {
       const value = exact ? 2 ** (2 * ((row + i) % 9)) : 1 + ((row * 7919 + i * 104729) % 100_003) / 99_991;
       if (type === 'f64') view.setFloat64(base + 8 * i, value, true);
       else if (type === 'f32') view.setFloat32(base + 8 * i, value, true);
-      else view.setBigInt64(base + 8 * i, BigInt(row * 12_345_679 - 1_000_000_000), true);
+      else if (type === 'f16') {
+        // Loaded as an i32, so what lies above must be 0; and not all of the values fit.
+        view.setUint32(base + 8 * i, 0);
+        view.setFloat16(base + 8 * i, value % 65504, true);
+      } else view.setBigInt64(base + 8 * i, BigInt(row * 12_345_679 - 1_000_000_000), true);
     }
   }
 }
