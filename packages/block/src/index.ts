@@ -1,7 +1,20 @@
 export { DRIVERS } from './drivers.ts';
 export type * from './graph/block-node.ts';
+export { toBlockBackend } from './graph/block-backend.ts';
 export type * from './graph/driver.ts';
 export type * from './graph/format-node.ts';
+export {
+  createContextFor,
+  createProtocol,
+  findDriver,
+  findFormat,
+  openImage,
+  openProtocol,
+  probeFormat,
+} from './graph/open-image.ts';
+export type { BlockEnvironment, OpenImageOptions } from './graph/open-image.ts';
+export { parseByteSize, parseOptionValues } from './graph/option-values.ts';
+export { parseReference, resolveReference } from './graph/reference.ts';
 export { MemoryNode } from './memory/memory-node.ts';
 export type { MemoryNodeOptions } from './memory/memory-node.ts';
 export { RawNode } from './raw/raw-node.ts';

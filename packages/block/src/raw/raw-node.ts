@@ -13,6 +13,12 @@ import type { FormatNode, ImageDescription } from '../graph/format-node.ts';
 
 const SECTOR_BYTES = 512;
 
+/** Looks at what the first bytes are about to become. */
+export interface HeadGuard {
+  readonly length: number;
+  allows(head: Uint8Array): boolean;
+}
+
 /**
  * A file, or a part of one, as a disk. The size is rounded up to sectors of 512 bytes: what lies between the file's
  * end and the sector's end reads as zeroes, and a write there makes the file longer.
@@ -21,6 +27,8 @@ export class RawNode implements FormatNode {
   readonly driver = 'raw';
   readonly readOnly: boolean;
   readonly children: ReadonlyMap<string, BlockNode>;
+  /** Writes of the first bytes that it doesn't allow are refused. */
+  guard: HeadGuard | undefined;
   readonly #file: BlockNode;
   readonly #offset: number;
   #size: number | undefined;
@@ -61,7 +69,21 @@ export class RawNode implements FormatNode {
   async write(offset: number, source: Uint8Array, options?: WriteOptions): Promise<void> {
     checkWritable(this);
     checkRange(this, offset, source.length);
+    if (this.guard !== undefined && offset < this.guard.length)
+      await this.#checkHead(this.guard, offset, source);
     return this.#file.write(offset + this.#offset, source, options);
+  }
+
+  async #checkHead({ length, allows }: HeadGuard, offset: number, source: Uint8Array): Promise<void> {
+    const head = new Uint8Array(Math.min(length, this.size));
+    if (offset > 0 || source.length < head.length) await this.read(0, head);
+    head.set(source.subarray(0, Math.max(0, head.length - offset)), offset);
+    if (allows(head)) return;
+    throw new PolyvisorError('permission', {
+      what: 'write would make a raw disk look like another format',
+      which: this.name,
+      hint: 'say that its format is raw when it is opened',
+    });
   }
 
   async writeZeroes(offset: number, length: number, options?: ZeroOptions): Promise<void> {

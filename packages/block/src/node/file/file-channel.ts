@@ -50,7 +50,7 @@ export class BufferedChannel implements FileChannel {
     if (!this.#immediate || source.length > IMMEDIATE_BYTES) return writeFully(this.#fd, offset, source, 0);
     const begun = performance.now();
     if (begun < this.#avoidUntil) return writeFully(this.#fd, offset, source, 0);
-    let done = 0;
+    let done: number;
     try {
       done = writeSync(this.#fd, source, 0, source.length, offset);
     } catch (error) {
