@@ -9,7 +9,8 @@ export const layers = {
   contracts: { layer: 0, browser: true },
   proto: { layer: 0, browser: true, beside: ['contracts'] },
 
-  'guest-memory': { layer: 1, browser: true },
+  'shared-memory': { layer: 1, browser: false },
+  'guest-memory': { layer: 1, browser: true, beside: ['shared-memory'] },
   tcg: { layer: 1, side: 'cpu', browser: true },
   softfloat: { layer: 1, side: 'cpu', browser: true },
   clock: { layer: 1, browser: true },

@@ -1,0 +1,17 @@
+export { BELL_WORDS, bellRings, ringBell, waitForBell } from './bell.ts';
+export { listenToBell } from './bell-listener.ts';
+export type { BellListener, BellListenerOptions } from './bell-listener.ts';
+export { createBufferPool, openPoolWindow, POOL_MAX_BYTES, POOL_MIN_BYTES } from './buffer-pool.ts';
+export type { BufferPool, PoolWindow } from './buffer-pool.ts';
+export { futexWait, futexWake } from './futex.ts';
+export type { FutexResult } from './futex.ts';
+export { checkMemfd, createMemfd, HOST_PAGE } from './memfd.ts';
+export type { Memfd } from './memfd.ts';
+export { dropOverlay, mapShared, overlay } from './overlay.ts';
+export type { SharedMapping } from './overlay.ts';
+export { probeOverlay } from './probe-overlay.ts';
+export type { OverlayProbe } from './probe-overlay.ts';
+export { openRingConsumer, openRingProducer, resetRing, ringWords } from './record-ring.ts';
+export type { BellPlace, RingConsumer, RingPlace, RingProducer } from './record-ring.ts';
+export { writtenRanges } from './written-ranges.ts';
+export type { WrittenRange } from './written-ranges.ts';
