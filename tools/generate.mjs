@@ -1,4 +1,4 @@
-// Writes every generated source: state schemas, and what packages/*/src/node/generate*.ts write.
+// Writes every generated source: state schemas, services, and what packages/*/src/node/generate*.ts write.
 // Usage: node tools/generate.mjs [--check]
 //
 // With --check nothing is left changed; it fails where a committed file is not what its generator writes.
@@ -10,6 +10,7 @@ process.chdir(resolve(import.meta.dirname, '..'));
 const check = process.argv.includes('--check');
 const generators = [
   'tools/generate-state/src/main.ts',
+  'tools/generate-service/src/main.ts',
   ...globSync('packages/*/src/node/generate*.ts').sort(),
 ];
 

@@ -12,3 +12,6 @@ export type {
 export { stateVersion } from './state-version.ts';
 export { WireReader, WireType, WireWriter } from './wire.ts';
 export { loadSection, saveSection } from './state-section.ts';
+export type { MessageCodec } from './message-codec.ts';
+export { elementLimit } from './message-reader.ts';
+export type { AnyServiceMethod, ServiceMethod, ServiceMethods } from './service-method.ts';

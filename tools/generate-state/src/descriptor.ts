@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
-/** The parts of a FileDescriptorSet in protobuf's JSON form that the generator reads. */
+/** The parts of a FileDescriptorSet in protobuf's JSON form that the generators read. */
 export interface FileDescriptor {
   readonly name: string;
   readonly package: string;
   readonly dependency?: readonly string[];
   readonly messageType?: readonly MessageDescriptor[];
+  readonly enumType?: readonly EnumDescriptor[];
+  readonly service?: readonly ServiceDescriptor[];
   readonly sourceCodeInfo?: { readonly location?: readonly Location[] };
 }
 
@@ -14,7 +16,27 @@ export interface MessageDescriptor {
   readonly name: string;
   readonly field?: readonly FieldDescriptor[];
   readonly nestedType?: readonly MessageDescriptor[];
-  readonly enumType?: readonly unknown[];
+  readonly enumType?: readonly EnumDescriptor[];
+  readonly oneofDecl?: readonly { readonly name: string }[];
+  readonly options?: { readonly mapEntry?: boolean };
+}
+
+export interface EnumDescriptor {
+  readonly name: string;
+  readonly value?: readonly { readonly name: string; readonly number?: number }[];
+}
+
+export interface ServiceDescriptor {
+  readonly name: string;
+  readonly method?: readonly MethodDescriptor[];
+}
+
+export interface MethodDescriptor {
+  readonly name: string;
+  readonly inputType: string;
+  readonly outputType: string;
+  readonly clientStreaming?: boolean;
+  readonly serverStreaming?: boolean;
 }
 
 export interface FieldDescriptor {
