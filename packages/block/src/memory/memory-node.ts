@@ -95,7 +95,8 @@ export class MemoryNode implements BlockNode {
     const first = Math.floor(offset / CHUNK_BYTES);
     const data = this.#chunks.has(first);
     let chunk = first + 1;
-    while (chunk * CHUNK_BYTES < offset + length && this.#chunks.has(chunk) === data) chunk++;
+    if (data) while (chunk * CHUNK_BYTES < offset + length && this.#chunks.has(chunk)) chunk++;
+    else chunk = this.#nextChunk(first, Math.ceil((offset + length) / CHUNK_BYTES));
     const extent = {
       length: Math.min(length, chunk * CHUNK_BYTES - offset),
       allocated: true,
@@ -122,6 +123,18 @@ export class MemoryNode implements BlockNode {
   }
 
   async close(): Promise<void> {}
+
+  /** The first chunk after `first`, at most `limit`: by steps or among all, whichever is less work. */
+  #nextChunk(first: number, limit: number): number {
+    if (limit - first <= this.#chunks.size) {
+      let chunk = first + 1;
+      while (chunk < limit && !this.#chunks.has(chunk)) chunk++;
+      return chunk;
+    }
+    let next = limit;
+    for (const index of this.#chunks.keys()) if (index > first && index < next) next = index;
+    return next;
+  }
 
   #check(offset: number, length: number): void {
     if (this.#growable && Number.isSafeInteger(offset + length) && offset >= 0 && length >= 0) return;
