@@ -133,7 +133,11 @@ export class MessageReader {
     try {
       return utf8Decoder.decode(bytes.subarray(at, at + length));
     } catch (cause) {
-      throw new PolyvisorError('corrupt', { what: 'not UTF-8 in a string field', which: `byte ${at}`, cause });
+      throw new PolyvisorError('corrupt', {
+        what: 'not UTF-8 in a string field',
+        which: `byte ${at}`,
+        cause,
+      });
     }
   }
 

@@ -1,5 +1,9 @@
 import { basename } from 'node:path';
-import type { FileDescriptor, MessageDescriptor, MethodDescriptor } from '@polyvisor/generate-state/descriptor';
+import type {
+  FileDescriptor,
+  MessageDescriptor,
+  MethodDescriptor,
+} from '@polyvisor/generate-state/descriptor';
 import { commentAt } from '@polyvisor/generate-state/descriptor';
 import { docstring } from './docstring.ts';
 import { MessageText } from './message-text.ts';
@@ -67,7 +71,9 @@ function collectTypes(files: ReadonlyMap<FileDescriptor, string>, problems: stri
         name: fullName.replaceAll('.', ''),
       });
       addEnums(message.enumType, `${fullName}.`, [...path, 4]);
-      (message.nestedType ?? []).forEach((inner, index) => addMessage(inner, `${fullName}.`, [...path, 3, index]));
+      (message.nestedType ?? []).forEach((inner, index) =>
+        addMessage(inner, `${fullName}.`, [...path, 3, index]),
+      );
     };
     addEnums(file.enumType, '', [5]);
     (file.messageType ?? []).forEach((message, index) => addMessage(message, '', [4, index]));
@@ -78,7 +84,9 @@ function collectTypes(files: ReadonlyMap<FileDescriptor, string>, problems: stri
 function fileText(file: FileDescriptor, output: string, types: Types, problems: string[]): string {
   const own = [...types.messages.values()].filter((entry) => entry.file === file);
   const body = [
-    ...[...types.enums.values()].filter((entry) => entry.file === file).map((entry) => enumText(entry, problems)),
+    ...[...types.enums.values()]
+      .filter((entry) => entry.file === file)
+      .map((entry) => enumText(entry, problems)),
     ...own
       .filter((entry) => entry.message.options?.mapEntry !== true)
       .map((entry) => new MessageText(entry, types, problems).text()),
@@ -94,6 +102,12 @@ function fileText(file: FileDescriptor, output: string, types: Types, problems: 
 /** Whatever the text names. */
 function imports(body: string, output: string, types: Types): string {
   const names = new Set(body.match(/\b[A-Za-z]\w*\b/g));
+  const referenced = new Set(
+    [...types.messages.values()]
+      .filter((entry) => entry.output === output)
+      .flatMap((entry) => entry.message.field ?? [])
+      .map((field) => types.messages.get(field.typeName ?? '')),
+  );
   const runtime: readonly (readonly [string, readonly string[], readonly string[]])[] = [
     ['../message-codec.ts', ['defineMessage'], ['MessageCodec']],
     ['../message-reader.ts', ['emptyBytes'], ['MessageReader']],
@@ -105,8 +119,8 @@ function imports(body: string, output: string, types: Types): string {
     ['../service-method.ts', ['defineMethod'], []],
   ];
   const others = new Map<string, { values: string[]; types: string[] }>();
-  for (const entry of types.messages.values()) {
-    if (entry.output === output || !names.has(`read${entry.name}`)) continue;
+  for (const entry of referenced) {
+    if (entry === undefined || entry.output === output) continue;
     const list = others.get(entry.output) ?? { values: [], types: [] };
     list.values.push(...['read', 'size', 'write'].map((what) => `${what}${entry.name}`));
     list.types.push(entry.name, `${entry.name}Input`);

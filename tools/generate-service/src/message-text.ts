@@ -104,7 +104,9 @@ export class MessageText {
     if (found !== undefined) {
       const names = `${found.name.charAt(0).toLowerCase()}${found.name.slice(1)}Names`;
       if (found.file !== this.#entry.file) {
-        this.#problems.push(`${this.#entry.fullName}.${descriptor.name}: enums of other files aren't imported`);
+        this.#problems.push(
+          `${this.#entry.fullName}.${descriptor.name}: enums of other files aren't imported`,
+        );
       }
       return enumKind(found.name, names, enumNames(found)[0] ?? '');
     }
@@ -167,7 +169,7 @@ export class MessageText {
         ? '    reader.skip(reader.tag());\n'
         : `    const tag = reader.tag();\n    switch (tag) {\n${cases.join('')}      default:\n        reader.skip(tag);\n    }\n`;
     return [
-      this.#members.some((member) => member.isOneof) ? noCaseText(name, this.#members) : '',
+      this.#members.some((member) => member.isOneof) ? noCaseText(name) : '',
       `export function read${name}(reader: MessageReader): ${name} {\n`,
       ...declarations,
       `  while (reader.position < reader.end) {\n${loop}  }\n`,
@@ -199,7 +201,7 @@ export class MessageText {
   }
 }
 
-function noCaseText(name: string, _members: readonly Member[]): string {
+function noCaseText(name: string): string {
   return `const noCaseOf${name} = { case: undefined, value: undefined } as const;\n\n`;
 }
 
@@ -277,11 +279,9 @@ function eachPresent(member: Member, statements: Statements): string {
   if (member.isOneof) {
     lines.push(`  if (${value} !== undefined) {\n    switch (${value}.case) {\n`);
     for (const field of member.fields) {
-      lines.push(
-        `      case '${field.name}': {\n        const value = ${value}.value;\n`,
-        statements(field, 'value', '        '),
-        `        break;\n      }\n`,
-      );
+      const body = statements(field, 'value', '        ');
+      const used = /\bvalue\b/.test(body) ? `        const value = ${value}.value;\n` : '';
+      lines.push(`      case '${field.name}': {\n${used}${body}        break;\n      }\n`);
     }
     lines.push(`    }\n  }\n`);
     return lines.join('');
@@ -310,7 +310,9 @@ const tagSize = (number: number): number => (number < 16 ? 1 : 2);
 
 function writeTag(number: number, wireType: number): string {
   const tag = number * 8 + wireType;
-  return tag < 0x80 ? `writer.byte(${tag});` : `writer.byte(${(tag & 0x7f) | 0x80}); writer.byte(${tag >>> 7});`;
+  return tag < 0x80
+    ? `writer.byte(${tag});`
+    : `writer.byte(${(tag & 0x7f) | 0x80}); writer.byte(${tag >>> 7});`;
 }
 
 function isPacked(field: Field): boolean {
@@ -326,7 +328,8 @@ function sizeStatements(field: Field, value: string, indent: string): string {
   if (field.entry !== undefined) {
     const entry = `1 + ${field.entry.key.size('key')} + 1 + ${field.entry.value.size('item')}`;
     return [
-      `${indent}for (const [key, item] of ${value}) {\n${indent}  const slot = writer.reserve();\n`,
+      `${indent}for (const [key${/\bitem\b/.test(entry) ? ', item' : ''}] of ${value}) {\n`,
+      `${indent}  const slot = writer.reserve();\n`,
       `${indent}  size += ${tagSize(number)} + writer.keep(slot, ${entry});\n${indent}}\n`,
     ].join('');
   }

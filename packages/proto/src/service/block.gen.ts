@@ -6,8 +6,6 @@ import type { MessageReader } from '../message-reader.ts';
 import { sizeOfBytes, sizeOfUint32, sizeOfUint64 } from '../message-writer.ts';
 import type { MessageWriter } from '../message-writer.ts';
 import { defineMethod } from '../service-method.ts';
-import { readAttachRequest, sizeAttachRequest, writeAttachRequest, readAttachResponse, sizeAttachResponse, writeAttachResponse, readPing, sizePing, writePing } from './device.gen.ts';
-import type { AttachRequest, AttachRequestInput, AttachResponse, AttachResponseInput, Ping, PingInput } from './device.gen.ts';
 
 export type OperationKind =
   | 'unspecified'

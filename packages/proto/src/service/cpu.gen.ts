@@ -8,8 +8,6 @@ import type { MessageWriter } from '../message-writer.ts';
 import { defineMethod } from '../service-method.ts';
 import { readSection, sizeSection, writeSection } from './section.gen.ts';
 import type { Section, SectionInput } from './section.gen.ts';
-import { readCreateRequest, sizeCreateRequest, writeCreateRequest, readCreateResponse, sizeCreateResponse, writeCreateResponse, readInspectRequest, sizeInspectRequest, writeInspectRequest, readInspectResponse, sizeInspectResponse, writeInspectResponse } from './device.gen.ts';
-import type { CreateRequest, CreateRequestInput, CreateResponse, CreateResponseInput, InspectRequest, InspectRequestInput, InspectResponse, InspectResponseInput } from './device.gen.ts';
 
 export type MachineState =
   | 'unspecified'
@@ -1070,7 +1068,7 @@ export function sizeInspectResponse(input: InspectResponseInput, writer: Message
   }
   const figuresValue = input.figures;
   if (figuresValue !== undefined && figuresValue.size !== 0) {
-    for (const [key, item] of figuresValue) {
+    for (const [key] of figuresValue) {
       const slot = writer.reserve();
       size += 1 + writer.keep(slot, 1 + writer.sizeOfString(key) + 1 + 8);
     }

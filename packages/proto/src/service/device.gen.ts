@@ -6,14 +6,8 @@ import type { MessageReader } from '../message-reader.ts';
 import { sizeOfBytes, sizeOfUint32, sizeOfUint64 } from '../message-writer.ts';
 import type { MessageWriter } from '../message-writer.ts';
 import { defineMethod } from '../service-method.ts';
-import { readAttachRequest, sizeAttachRequest, writeAttachRequest, readAttachResponse, sizeAttachResponse, writeAttachResponse, readPing, sizePing, writePing } from './block.gen.ts';
-import type { AttachRequest, AttachRequestInput, AttachResponse, AttachResponseInput, Ping, PingInput } from './block.gen.ts';
 import { readSection, sizeSection, writeSection } from './section.gen.ts';
 import type { Section, SectionInput } from './section.gen.ts';
-import { readCreateRequest, sizeCreateRequest, writeCreateRequest, readCreateResponse, sizeCreateResponse, writeCreateResponse, readInspectRequest, sizeInspectRequest, writeInspectRequest, readInspectResponse, sizeInspectResponse, writeInspectResponse } from './cpu.gen.ts';
-import type { CreateRequest, CreateRequestInput, CreateResponse, CreateResponseInput, InspectRequest, InspectRequestInput, InspectResponse, InspectResponseInput } from './cpu.gen.ts';
-import { readConsoleRequest, sizeConsoleRequest, writeConsoleRequest, readConsoleResponse, sizeConsoleResponse, writeConsoleResponse } from './node.gen.ts';
-import type { ConsoleRequest, ConsoleRequestInput, ConsoleResponse, ConsoleResponseInput } from './node.gen.ts';
 
 export type ErrorPolicy =
   // As ERROR_POLICY_PAUSE_NO_SPACE.
@@ -3585,7 +3579,6 @@ export function sizeInterrupt(input: InterruptInput, writer: MessageWriter): num
   if (kindValue !== undefined) {
     switch (kindValue.case) {
       case 'level': {
-        const value = kindValue.value;
         size += 1 + 1;
         break;
       }

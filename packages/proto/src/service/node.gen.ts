@@ -6,8 +6,6 @@ import type { MessageReader } from '../message-reader.ts';
 import { sizeOfBytes, sizeOfUint32, sizeOfUint64 } from '../message-writer.ts';
 import type { MessageWriter } from '../message-writer.ts';
 import { defineMethod } from '../service-method.ts';
-import { readConsoleRequest, sizeConsoleRequest, writeConsoleRequest, readConsoleResponse, sizeConsoleResponse, writeConsoleResponse } from './device.gen.ts';
-import type { ConsoleRequest, ConsoleRequestInput, ConsoleResponse, ConsoleResponseInput } from './device.gen.ts';
 
 export type VmState =
   | 'unspecified'
@@ -2381,7 +2379,7 @@ export function sizeVmFigures(input: VmFiguresInput, writer: MessageWriter): num
   }
   const figuresValue = input.figures;
   if (figuresValue !== undefined && figuresValue.size !== 0) {
-    for (const [key, item] of figuresValue) {
+    for (const [key] of figuresValue) {
       const slot = writer.reserve();
       size += 1 + writer.keep(slot, 1 + writer.sizeOfString(key) + 1 + 8);
     }
