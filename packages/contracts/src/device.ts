@@ -50,4 +50,11 @@ export interface MmioDevice extends Device {
    * Writes that can lower an interrupt line must not be posted.
    */
   posted?(offset: number): boolean;
+  /**
+   * Present in place of a device that lives elsewhere: reads and writes that the vCPU waits for go this way, and
+   * `read` is not called. `write` posts. They resolve when the device has answered, however long it is away, and
+   * take effect in the order of the calls.
+   */
+  readLater?(offset: number, width: number): Promise<number>;
+  writeLater?(offset: number, width: number, value: number): Promise<void>;
 }

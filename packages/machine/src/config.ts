@@ -119,6 +119,12 @@ export interface Machine {
   reset(): void;
   pause(): Promise<void>;
   resume(): void;
+  /**
+   * Stops vCPUs and clocks while a part of the machine is away, so that the guest doesn't see time pass without it.
+   * Unlike {@link pause} it asks nothing of devices. {@link release} lets the guest go on unless it is paused.
+   */
+  hold(): Promise<void>;
+  release(): void;
   /** Guest RAM, as it lies in shared memory: where the guest and its devices work. */
   readonly ram: Uint8Array;
   /**

@@ -1,4 +1,5 @@
 import type { MachineAccelerator } from './accelerated.ts';
+import type { DeviceProvider } from './boards/riscv-virt/devices.ts';
 import { createRiscvVirt } from './boards/riscv-virt/riscv-virt.ts';
 import type { Machine, MachineConfig } from './config.ts';
 import type { MachineLife } from './lifecycle/machine.ts';
@@ -8,6 +9,8 @@ import { createMachineLife } from './lifecycle/machine.ts';
 export interface MachineDependencies {
   /** Default: TCG, as the configuration tells. */
   readonly accelerator?: MachineAccelerator;
+  /** Default: devices are made in this process. */
+  readonly provideDevice?: DeviceProvider;
 }
 
 /**
@@ -23,15 +26,20 @@ export async function createMachine(
   // What happens before there is a machine (a thread may fail while the rest is being built) waits for it.
   let life: MachineLife | undefined = undefined as MachineLife | undefined;
   let failure: Error | undefined;
-  const board = await createRiscvVirt(config, accelerator, {
-    onPowerOff: (status) => life?.end({ kind: 'power-off', status }),
-    onReboot: () => life?.reboot(),
-    onFailure(error) {
-      config.logger.error({ err: error, machine: config.name }, 'machine failed');
-      failure ??= error;
-      life?.end({ kind: 'failure', error });
+  const board = await createRiscvVirt(
+    config,
+    accelerator,
+    {
+      onPowerOff: (status) => life?.end({ kind: 'power-off', status }),
+      onReboot: () => life?.reboot(),
+      onFailure(error) {
+        config.logger.error({ err: error, machine: config.name }, 'machine failed');
+        failure ??= error;
+        life?.end({ kind: 'failure', error });
+      },
     },
-  });
+    dependencies.provideDevice,
+  );
   life = createMachineLife(config, board);
   if (failure !== undefined) life.end({ kind: 'failure', error: failure });
   return life.machine;

@@ -77,14 +77,8 @@ buffer:
   .zero 128
 `;
 
-/** In lockstep each access to a device is a step, and one that a device spoils is taken again: minutes, when the host is quick. */
-const TIERS =
-  process.env['POLYVISOR_LONG_TESTS'] === '1'
-    ? (['interpreter', 'auto', 'translator', 'lockstep'] as const)
-    : (['interpreter', 'auto', 'translator'] as const);
-
 describeWith({ devices: BUILT }, 'a driver that polls', () => {
-  test.each(TIERS)(
+  test.each(['interpreter', 'auto', 'translator', 'lockstep'] as const)(
     '%s',
     async (tier) => {
       const outcome = await runBare(POLLING_DRIVER, { tier, machine: { rng: true } });

@@ -1,11 +1,14 @@
-export type { VirtioBackend, VirtioHost } from './backend/virtio-backend.ts';
+export { createBackendSlot } from './backend/backend-slot.ts';
+export type { BackendSlot } from './backend/backend-slot.ts';
+export type { QueueState, VirtioBackend, VirtioHost } from './backend/virtio-backend.ts';
 export { drain } from './backend/drain.ts';
 export { createEmptyVirtioSlot } from './mmio/empty-slot.ts';
 export { createVirtioMmio } from './mmio/virtio-mmio.ts';
 export type { VirtioMmioDependencies, VirtioMmioDevice, VirtioMmioOptions } from './mmio/virtio-mmio.ts';
 export { QueueElement, Segments } from './queue/element.ts';
 export type { ElementMemory } from './queue/element.ts';
-export type { QueueViolation, Virtqueue } from './queue/virtqueue.ts';
+export { createSplitQueue } from './queue/split-queue.ts';
+export type { QueueEvents, QueuePosition, QueueSetup, QueueViolation, Virtqueue } from './queue/virtqueue.ts';
 export { createVirtioRng } from './rng/rng.ts';
 export type { VirtioRngDependencies, VirtioRngOptions } from './rng/rng.ts';
 export { createVirtioBlk } from './blk/blk.ts';

@@ -78,7 +78,7 @@ const VCPU_THREAD = `
   const { workerData, parentPort } = require('node:worker_threads');
   import(workerData.module).then(({ createVcpuBus }) => {
     const { ring, remote, synchronous } = workerData;
-    const bus = createVcpuBus({ ring, remote, synchronous, local: [], wakeConsumer: () => parentPort.postMessage(null) });
+    const bus = createVcpuBus({ ring, remote, synchronous, local: [], whileWaiting() {}, wakeConsumer: () => parentPort.postMessage(null) });
     const result = new Function('bus', workerData.script)(bus);
     parentPort.postMessage({ result });
   });

@@ -90,6 +90,17 @@ export function createRingServer(options: RingServerOptions): RingServer {
     const window = op > OP_POSTED_WRITE ? undefined : bus.find(gpa, width);
     ring[REPLY_FAULT] = 0;
     ring[REPLY_VALUE] = 0;
+    const later = op === OP_POSTED_WRITE ? undefined : accessLater(op, window, gpa, width, value);
+    if (later !== undefined) {
+      Atomics.store(ring, TAIL, (count + 1) | 0);
+      settling = true;
+      void later.then(() => {
+        settling = false;
+        answer(count);
+        wake();
+      });
+      return;
+    }
     try {
       if (op > OP_POSTED_WRITE) ring[REPLY_VALUE] = callMachine(op, gpa, value);
       else if (window === undefined) ring[REPLY_FAULT] = 1;
@@ -114,6 +125,27 @@ export function createRingServer(options: RingServerOptions): RingServer {
         answer(count);
         wake();
       });
+  }
+
+  /** The access, if it is for a device elsewhere. */
+  function accessLater(
+    op: number,
+    window: MappedDevice | undefined,
+    gpa: number,
+    width: number,
+    value: number,
+  ): Promise<void> | undefined {
+    if (window === undefined) return undefined;
+    const { device } = window;
+    const offset = gpa - window.gpa;
+    const access =
+      op === OP_READ
+        ? device.readLater?.(offset, width).then((read) => void (ring[REPLY_VALUE] = read))
+        : device.writeLater?.(offset, width, value);
+    return access?.catch((error: unknown) => {
+      ring[REPLY_FAULT] = 1;
+      onError(error);
+    });
   }
 
   function callMachine(op: number, gpa: number, value: number): number {

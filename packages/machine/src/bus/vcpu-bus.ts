@@ -37,7 +37,12 @@ export interface VcpuBusOptions {
   readonly remote: readonly RemoteWindow[];
   /** Every write waits (deterministic mode). */
   readonly synchronous: boolean;
+  /** Called now and then, and when the ring is notified, while an access waits for a device that takes long. */
+  readonly whileWaiting: (answered: () => boolean) => void;
 }
+
+/** A look at what else is asked of the thread, while a device takes its time. */
+const LOOK_MS = 100;
 
 /** The address space of devices as a vCPU's thread sees it. */
 export interface VcpuBus extends MachineVcpuHost {
@@ -53,7 +58,7 @@ export interface VcpuBus extends MachineVcpuHost {
  * Accesses that no device answers all of read 0, do nothing and set `fault`.
  */
 export function createVcpuBus(options: VcpuBusOptions): VcpuBus {
-  const { ring, wakeConsumer, synchronous } = options;
+  const { ring, wakeConsumer, synchronous, whileWaiting } = options;
   const local = options.local.map(({ gpa, window }) => ({ gpa, end: gpa + window.size, window }));
   const remote = [...options.remote].sort((a, b) => a.gpa - b.gpa);
   let lastRemote = remote[0];
@@ -99,7 +104,9 @@ export function createVcpuBus(options: VcpuBusOptions): VcpuBus {
     for (;;) {
       const answered = Atomics.load(ring, REPLY);
       if (answered === count) return;
-      Atomics.wait(ring, REPLY, answered);
+      Atomics.wait(ring, REPLY, answered, LOOK_MS);
+      if (Atomics.load(ring, REPLY) === count) return;
+      whileWaiting(() => Atomics.load(ring, REPLY) === count);
     }
   }
 

@@ -27,6 +27,7 @@ export function createMachineLife(
   const { promise: ended, resolve: resolveEnded } = Promise.withResolvers<MachineEnd>();
   let ending: MachineEnd | undefined;
   let paused = false;
+  let held = false;
   let started = false;
   let startedMs = 0;
   let resets = 0;
@@ -65,7 +66,7 @@ export function createMachineLife(
   }
 
   function goOn(): void {
-    if (ending !== undefined || paused || !started) return;
+    if (ending !== undefined || paused || held || !started) return;
     clock.resume();
     pool.unpark();
   }
@@ -133,6 +134,18 @@ export function createMachineLife(
         resumeDevices();
         goOn();
       });
+    },
+    hold() {
+      held = true;
+      return enqueue(async () => {
+        if (!held || ending !== undefined) return;
+        await pool.hold();
+        clock.pause();
+      });
+    },
+    release() {
+      held = false;
+      void enqueue(() => Promise.resolve(goOn()));
     },
     ram: board.ram,
     save: () =>

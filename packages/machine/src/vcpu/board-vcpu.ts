@@ -14,6 +14,8 @@ export interface BoardVcpuContext {
   readonly message: OpenVcpuMessage;
   /** Wakes the server of the request ring. */
   readonly wakeServer: () => void;
+  /** Obeys a request to park in the middle of an access that waits; comes back when the access is answered at the latest. */
+  readonly whileWaiting: (answered: () => boolean) => void;
 }
 
 /** Opens the vCPU and wires what lives on its thread. */

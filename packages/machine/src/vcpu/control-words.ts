@@ -28,6 +28,8 @@ export const COMMAND_PARK = 0;
 export const COMMAND_RUN = 1;
 /** End the thread. */
 export const COMMAND_EXIT = 2;
+/** Stand still, also in the middle of an access to a device that is away. */
+export const COMMAND_HOLD = 3;
 
 // Values of the SBI specification's HSM extension (9.1), which other firmware's harts use, too.
 export const HART_STARTED = 0;

@@ -1,9 +1,10 @@
 import { PolyvisorError, type StateSection } from '@polyvisor/contracts';
 import { Worker } from 'node:worker_threads';
-import { RING_WORDS } from '../bus/request-ring.ts';
+import { REPLY, RING_WORDS } from '../bus/request-ring.ts';
 import {
   COMMAND,
   COMMAND_EXIT,
+  COMMAND_HOLD,
   COMMAND_PARK,
   COMMAND_RUN,
   CONTROL_WORDS,
@@ -26,6 +27,8 @@ export interface VcpuPool {
   open(message: OpenVcpuMessage, kick: (index: number) => void): void;
   /** Makes all vCPUs stand still; resolves when they do. They leave `run`, WFI and register accesses first. */
   park(): Promise<void>;
+  /** Likewise, but a vCPU in the middle of an access that no device answers counts as standing, and does stand. */
+  hold(): Promise<void>;
   /** Lets them go on. */
   unpark(): void;
   /** Only while parked: every hart stopped, then `first` started at a pc. */
@@ -69,6 +72,7 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
   let parkRequest = 0;
   let firstRunMs = 0;
   let parking: Promise<void> | undefined;
+  let holding: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
   const opened = Array.from({ length: count }, () => Promise.withResolvers<void>());
   const answers = new Map<number, (message: VcpuThreadMessage) => void>();
@@ -129,8 +133,28 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
       Atomics.store(control, index * CONTROL_WORDS + PARK_REQUEST, parkRequest);
       Atomics.store(control, index * CONTROL_WORDS + COMMAND, value);
       ringBell(control, index);
-      if (value !== COMMAND_RUN) kick?.(index);
+      if (value === COMMAND_RUN) continue;
+      kick?.(index);
+      // It may be waiting for a device that is away.
+      if (value === COMMAND_HOLD) Atomics.notify(rings[index] as Int32Array, REPLY);
     }
+  }
+
+  function standStill(how: number): Promise<void> {
+    parkRequest++;
+    const all = workers.map((_, index) => {
+      if (gone.has(index)) return Promise.resolve();
+      return new Promise<void>((resolve) => {
+        const earlier = waiting.get(index);
+        waiting.set(index, () => {
+          waiting.delete(index);
+          earlier?.();
+          resolve();
+        });
+      });
+    });
+    command(how);
+    return Promise.all(all).then(() => undefined);
   }
 
   return {
@@ -141,24 +165,11 @@ export function createVcpuPool(options: VcpuPoolOptions): VcpuPool {
       kick = kickVcpu;
       for (const worker of workers) worker.postMessage(message);
     },
-    park() {
-      if (parking !== undefined) return parking;
-      parkRequest++;
-      const all = workers.map((_, index) => {
-        if (gone.has(index)) return Promise.resolve();
-        return new Promise<void>((resolve) => {
-          waiting.set(index, () => {
-            waiting.delete(index);
-            resolve();
-          });
-        });
-      });
-      parking = Promise.all(all).then(() => undefined);
-      command(COMMAND_PARK);
-      return parking;
-    },
+    park: () => (parking ??= standStill(COMMAND_PARK)),
+    hold: () => parking ?? (holding ??= standStill(COMMAND_HOLD)),
     unpark() {
       parking = undefined;
+      holding = undefined;
       command(COMMAND_RUN);
     },
     powerOn(harts, pc, argument) {

@@ -6,6 +6,7 @@ import {
   BELL,
   COMMAND,
   COMMAND_EXIT,
+  COMMAND_HOLD,
   COMMAND_PARK,
   CONTROL_WORDS,
   HART_START_PENDING,
@@ -36,7 +37,12 @@ parentPort?.once('message', (message: OpenVcpuMessage) => {
 
 async function live(message: OpenVcpuMessage): Promise<void> {
   try {
-    const board = await BOARDS[message.board]({ data, message, wakeServer: () => post(null) });
+    const board = await BOARDS[message.board]({
+      data,
+      message,
+      wakeServer: () => post(null),
+      whileWaiting: parkInAccess,
+    });
     post({ kind: 'opened' });
     await obey(board);
     board.vcpu.close();
@@ -47,22 +53,43 @@ async function live(message: OpenVcpuMessage): Promise<void> {
   parentPort?.close();
 }
 
+/** Last request to park that was answered. */
+let parked = 0;
+
+function answerPark(): void {
+  const request = Atomics.load(control, base + PARK_REQUEST);
+  if (request === parked) return;
+  parked = request;
+  post({ kind: 'parked', request });
+}
+
+/** How often an access that waits in a parked thread looks for its answer. */
+const PARKED_LOOK_MS = 10;
+
+/**
+ * A device is away in the middle of an access, and the machine shall stand still: this thread does already. Once the
+ * access is answered it leaves `run`, having been kicked, and parks like any other.
+ */
+function parkInAccess(answered: () => boolean): void {
+  for (;;) {
+    const bell = Atomics.load(control, base + BELL);
+    if (Atomics.load(control, base + COMMAND) !== COMMAND_HOLD || answered()) return;
+    answerPark();
+    Atomics.wait(control, base + BELL, bell, PARKED_LOOK_MS);
+  }
+}
+
 /** Does what the control words tell until they tell to exit; without a vCPU it only answers. */
 async function obey(board: BoardVcpu | undefined): Promise<void> {
   let runnable = board;
-  let parked = 0;
   let hasRun = false;
   for (;;) {
     // Read before all other words: a change after it makes the wait below return at once.
     const bell = Atomics.load(control, base + BELL);
     const command = Atomics.load(control, base + COMMAND);
     if (command === COMMAND_EXIT) return;
-    if (command === COMMAND_PARK) {
-      const request = Atomics.load(control, base + PARK_REQUEST);
-      if (request !== parked) {
-        parked = request;
-        post({ kind: 'parked', request });
-      }
+    if (command === COMMAND_PARK || command === COMMAND_HOLD) {
+      answerPark();
       const asked = receiveMessageOnPort(parentPort as MessagePort);
       if (asked !== undefined) {
         // Only here does the thread let go for a moment: what saves a state is loaded when somebody asks.

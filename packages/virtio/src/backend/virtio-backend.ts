@@ -1,5 +1,5 @@
 import type { StateSection } from '@polyvisor/contracts';
-import type { Virtqueue } from '../queue/virtqueue.ts';
+import type { QueuePosition, QueueSetup, QueueViolation, Virtqueue } from '../queue/virtqueue.ts';
 
 /**
  * A device model behind a virtio transport. The transport owns registers, features, interrupt status and
@@ -18,6 +18,13 @@ export interface VirtioBackend {
    * {@link VirtioHost.configChanged}.
    */
   readonly config: Uint8Array;
+  /**
+   * It walks the rings itself, in guest memory that it shares: {@link VirtioHost.queue} gives it none, it gets
+   * {@link VirtioHost.setups}, and rings live with it from `activate` until `quiesce`. Absent: false.
+   */
+  readonly walksQueues?: boolean;
+  /** Where it is in the rings that it walks, while quiesced; by queue number. */
+  positions?(): readonly (QueuePosition | undefined)[];
   /** The driver wrote `width` bytes of configuration space. Absent: it is read-only. */
   writeConfig?(offset: number, width: number, value: number): void;
   /** False refuses a set of features that doesn't go together; the driver then can't go on. */
@@ -49,4 +56,18 @@ export interface VirtioHost {
   again(queue: number): void;
   /** Tells the driver that configuration space changed. */
   configChanged(): void;
+  /** All queues that the driver has set up, with where the device is in them; by queue number. */
+  setups(): readonly (QueueState | undefined)[];
+  /** For a backend that walks rings itself: it has used buffers and the driver wants to hear of it. */
+  usedBuffers(): void;
+  /** Likewise: the driver broke the rules. */
+  violated(queue: number, reason: QueueViolation): void;
+  /**
+   * While quiesced: opens all queues anew where `positions` say, or where they are, because who walks them
+   * changes. Elements in flight go dead.
+   */
+  reopen(positions?: readonly (QueuePosition | undefined)[]): void;
 }
+
+/** A queue as its driver set it up, and where the device is in it. */
+export type QueueState = QueueSetup & QueuePosition;

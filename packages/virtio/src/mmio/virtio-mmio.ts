@@ -3,7 +3,7 @@ import { PolyvisorError, silentLogger } from '@polyvisor/contracts';
 import { loadSection, saveSection } from '@polyvisor/proto';
 import { virtioMmioState, virtioQueueState } from '@polyvisor/proto/state/virtio-mmio';
 import type { VirtioQueueState } from '@polyvisor/proto/state/virtio-mmio';
-import type { VirtioBackend, VirtioHost } from '../backend/virtio-backend.ts';
+import type { QueueState, VirtioBackend, VirtioHost } from '../backend/virtio-backend.ts';
 import {
   VIRTIO_F_EVENT_IDX,
   VIRTIO_F_INDIRECT_DESC,
@@ -13,7 +13,7 @@ import {
 import { joinAddress } from '../queue/chain.ts';
 import { createPackedQueue } from '../queue/packed-queue.ts';
 import { createSplitQueue } from '../queue/split-queue.ts';
-import type { QueueViolation, Virtqueue } from '../queue/virtqueue.ts';
+import type { QueuePosition, QueueViolation, Virtqueue } from '../queue/virtqueue.ts';
 import * as reg from './registers.ts';
 
 /** How a {@link createVirtioMmio} is made. */
@@ -275,27 +275,31 @@ class VirtioMmio implements VirtioMmioDevice, VirtioHost {
   }
 
   #openQueue(index: number): void {
-    const queue = this.#state.queues[index];
-    if (queue?.ready !== true || !this.#active) return;
-    const features = this.#driverFeatures();
-    const packed = (features & VIRTIO_F_RING_PACKED) !== 0n;
+    const setup = this.#setup(index);
+    if (setup === undefined || !this.#active || this.#backend.walksQueues === true) return;
+    const packed = (this.#driverFeatures() & VIRTIO_F_RING_PACKED) !== 0n;
     const create = packed ? createPackedQueue : createSplitQueue;
     this.#queues[index] = create(
-      {
-        size: queue.size,
-        descriptors: joinAddress(queue.descriptorsLow, queue.descriptorsHigh),
-        driver: joinAddress(queue.driverLow, queue.driverHigh),
-        device: joinAddress(queue.deviceLow, queue.deviceHigh),
-        eventIndex: (features & VIRTIO_F_EVENT_IDX) !== 0n,
-        indirect: (features & VIRTIO_F_INDIRECT_DESC) !== 0n,
-      },
+      setup,
       this.#memory,
-      {
-        interrupt: () => this.#interrupt(reg.INTERRUPT_USED_BUFFER),
-        violation: (reason) => this.#violation(index, reason),
-      },
-      { nextAvail: queue.nextAvail, nextUsed: queue.nextUsed },
+      { interrupt: () => this.usedBuffers(), violation: (reason) => this.violated(index, reason) },
+      setup,
     );
+  }
+
+  #setup(index: number): QueueState | undefined {
+    const queue = this.#state.queues[index];
+    if (queue?.ready !== true) return undefined;
+    const features = this.#driverFeatures();
+    return {
+      size: queue.size,
+      descriptors: joinAddress(queue.descriptorsLow, queue.descriptorsHigh),
+      driver: joinAddress(queue.driverLow, queue.driverHigh),
+      device: joinAddress(queue.deviceLow, queue.deviceHigh),
+      eventIndex: (features & VIRTIO_F_EVENT_IDX) !== 0n,
+      indirect: (features & VIRTIO_F_INDIRECT_DESC) !== 0n,
+      ...(this.#queues[index]?.position() ?? { nextAvail: queue.nextAvail, nextUsed: queue.nextUsed }),
+    };
   }
 
   #selectedIdle(): VirtioQueueState | undefined {
@@ -334,7 +338,7 @@ class VirtioMmio implements VirtioMmioDevice, VirtioHost {
 
   #ring(index: number): void {
     if (!this.#active || this.#quiesced || this.#has(reg.STATUS_DEVICE_NEEDS_RESET)) return;
-    if (this.#queues[index] !== undefined) this.#backend.notify(index);
+    if (this.#state.queues[index]?.ready === true) this.#backend.notify(index);
   }
 
   #ringAll(): void {
@@ -359,6 +363,24 @@ class VirtioMmio implements VirtioMmioDevice, VirtioHost {
     if (this.#has(reg.STATUS_DRIVER_OK)) this.#interrupt(reg.INTERRUPT_CONFIG_CHANGE);
   }
 
+  setups(): readonly (QueueState | undefined)[] {
+    return this.#state.queues.map((_, index) => this.#setup(index));
+  }
+
+  usedBuffers(): void {
+    this.#interrupt(reg.INTERRUPT_USED_BUFFER);
+  }
+
+  reopen(positions?: readonly (QueuePosition | undefined)[]): void {
+    this.#state.queues.forEach((queue, index) => {
+      const position = positions?.[index] ?? this.#queues[index]?.position();
+      if (position !== undefined) Object.assign(queue, position);
+      this.#queues[index]?.close();
+      this.#queues[index] = undefined;
+      this.#openQueue(index);
+    });
+  }
+
   #interrupt(bit: number): void {
     this.#state.interruptStatus |= bit;
     this.#updateLine();
@@ -368,7 +390,7 @@ class VirtioMmio implements VirtioMmioDevice, VirtioHost {
     this.#line.set(this.#state.interruptStatus !== 0);
   }
 
-  #violation(queue: number, reason: QueueViolation): void {
+  violated(queue: number, reason: QueueViolation): void {
     this.violations++;
     if (this.#has(reg.STATUS_DEVICE_NEEDS_RESET)) return;
     this.#logger.warn(
@@ -398,10 +420,10 @@ class VirtioMmio implements VirtioMmioDevice, VirtioHost {
 
   save(): StateSection {
     const state = this.#state;
-    for (let index = 0; index < this.#queues.length; index++) {
-      const position = this.#queues[index]?.position();
+    const positions = this.#backend.positions?.() ?? this.#queues.map((queue) => queue?.position());
+    positions.forEach((position, index) => {
       if (position !== undefined) Object.assign(state.queues[index]!, position);
-    }
+    });
     const backend = this.#backend.save();
     state.backendType = backend.type;
     state.backendVersion = backend.version;

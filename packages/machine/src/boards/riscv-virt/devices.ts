@@ -1,27 +1,17 @@
-import { randomFillSync } from 'node:crypto';
+import { PolyvisorError } from '@polyvisor/contracts';
 import type { Clock, InterruptLine } from '@polyvisor/contracts';
-import { createGoldfishRtc, createSerial, createTestFinisher } from '@polyvisor/devices';
+import { createTestFinisher } from '@polyvisor/devices';
 import type { Finish } from '@polyvisor/devices';
 import type { BackedGuestMemory } from '@polyvisor/guest-memory';
-import type { UserNetwork } from '@polyvisor/net';
-import {
-  createEmptyVirtioSlot,
-  createVirtioBalloon,
-  createVirtioBlk,
-  createVirtioConsole,
-  createVirtioMmio,
-  createVirtioNet,
-  createVirtioNineP,
-  createVirtioRng,
-} from '@polyvisor/virtio';
-import type { VirtioBackend, VirtioBalloon, VirtioConsole } from '@polyvisor/virtio';
+import { createEmptyVirtioSlot, createVirtioBalloon, createVirtioMmio } from '@polyvisor/virtio';
+import type { VirtioBackend, VirtioBalloon } from '@polyvisor/virtio';
 import type { MmioBus } from '../../bus/mmio-bus.ts';
-import type { DiskConfig, MachineConfig, NetConfig, ShareConfig } from '../../config.ts';
-import { defaultMac, parseMac } from './mac-address.ts';
+import type { MachineConfig } from '../../config.ts';
+import { deviceConfigs } from '../../devices/device-config.ts';
+import type { DeviceConfig } from '../../devices/device-config.ts';
+import { openDevice, openLocalDisk } from '../../devices/open-device.ts';
+import type { DeviceSurroundings, OpenedDevice } from '../../devices/open-device.ts';
 import * as map from './memory-map.ts';
-
-/** Machine names that are also host names (RFC 1123). */
-const HOST_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;
 
 /** What devices are wired to. */
 export interface DeviceWiring {
@@ -34,102 +24,88 @@ export interface DeviceWiring {
   readonly onFinish: (finish: Finish) => void;
 }
 
+/**
+ * Where a board gets its devices from: {@link openDevice}, or something that stands for devices elsewhere.
+ * @throws PolyvisorError (rejects) when it can't be had; nothing of it is left open then.
+ */
+export type DeviceProvider = (config: DeviceConfig, around: DeviceSurroundings) => Promise<OpenedDevice>;
+
 /** What the machine itself asks of devices. */
 export interface BoardDevices {
   readonly balloon?: VirtioBalloon;
-  readonly console?: VirtioConsole;
-  /** What stands behind network cards: a reset of the machine ends its connections. */
-  readonly networks: readonly UserNetwork[];
+  readonly opened: readonly OpenedDevice[];
 }
+
+/** Places of devices with registers, by the kind of their configuration. */
+const REGISTERS: Readonly<Record<string, { readonly base: number; readonly irq: number }>> = {
+  rtc: { base: map.RTC_BASE, irq: map.RTC_IRQ },
+  serial: { base: map.SERIAL_BASE, irq: map.SERIAL_IRQ },
+};
 
 /**
  * Makes all devices of the board and maps them.
  * @throws PolyvisorError when a backend can't be opened; then none is left open.
  */
-export async function createDevices(config: MachineConfig, wiring: DeviceWiring): Promise<BoardDevices> {
+export async function createDevices(
+  config: MachineConfig,
+  wiring: DeviceWiring,
+  provide: DeviceProvider = openDevice,
+): Promise<BoardDevices> {
   const { bus, memory, clock, line, onFinish } = wiring;
   bus.map(map.TEST_FINISHER_BASE, createTestFinisher({ name: 'finisher0' }, { onFinish }));
-  bus.map(map.RTC_BASE, createGoldfishRtc({ name: 'rtc0' }, { line: line(map.RTC_IRQ), clock }));
-  const serialOptions = { name: 'serial0', baudBase: map.SERIAL_CLOCK / 16 };
-  bus.map(
-    map.SERIAL_BASE,
-    createSerial(serialOptions, { line: line(map.SERIAL_IRQ), clock, backend: config.serial }),
-  );
+  const configs = deviceConfigs(config);
+  const irqs = new Map(configs.map(({ kind, name }) => [name, REGISTERS[kind]?.irq]));
+  const opened = await openAll(configs, provide, {
+    machine: config.name,
+    clock,
+    logger: config.logger,
+    line: (name) => line(irqs.get(name) ?? noInterrupt(name)),
+    serial: config.serial,
+    baudBase: map.SERIAL_CLOCK / 16,
+    repeatable: config.accel.icount,
+    openDisk: openLocalDisk,
+  });
+  configs.forEach(({ kind }, index) => {
+    const device = opened[index];
+    if (device?.kind === 'registers') bus.map(REGISTERS[kind]?.base ?? noPlace(kind), device.device);
+  });
+  const backends = opened.flatMap((device) => (device.kind === 'virtio' ? [device.backend] : []));
+  const balloon = config.balloon ? await openBalloon(memory) : undefined;
+  mapVirtio(balloon === undefined ? backends : [...backends, balloon], config, wiring);
+  return { opened, ...(balloon === undefined ? {} : { balloon }) };
+}
 
-  const { backends, balloon, console, networks } = await openBackends(config, memory, clock);
+async function openAll(
+  configs: readonly DeviceConfig[],
+  provide: DeviceProvider,
+  around: DeviceSurroundings,
+): Promise<OpenedDevice[]> {
+  const opened: OpenedDevice[] = [];
+  try {
+    for (const each of configs) opened.push(await provide(each, around));
+    return opened;
+  } catch (error) {
+    await Promise.all(
+      opened.map((each) => (each.kind === 'virtio' ? each.backend.close() : each.device.close())),
+    );
+    throw error;
+  }
+}
+
+function mapVirtio(
+  backends: readonly VirtioBackend[],
+  { logger }: MachineConfig,
+  { bus, memory, line }: DeviceWiring,
+): void {
   for (let slot = 0; slot < map.VIRTIO_SLOTS; slot++) {
     const name = `virtio${slot}`;
     const backend = backends[slot];
     const device =
       backend === undefined
         ? createEmptyVirtioSlot({ name })
-        : createVirtioMmio(
-            { name },
-            { backend, memory, line: line(map.VIRTIO_IRQ + slot), logger: config.logger },
-          );
+        : createVirtioMmio({ name }, { backend, memory, line: line(map.VIRTIO_IRQ + slot), logger });
     bus.map(map.VIRTIO_BASE + slot * map.VIRTIO_STRIDE, device);
   }
-  return {
-    networks,
-    ...(balloon === undefined ? {} : { balloon }),
-    ...(console === undefined ? {} : { console }),
-  };
-}
-
-interface Backends {
-  /** In the order of their slots: guests name what they find in this order. */
-  readonly backends: readonly VirtioBackend[];
-  readonly balloon: VirtioBalloon | undefined;
-  readonly console: VirtioConsole | undefined;
-  readonly networks: readonly UserNetwork[];
-}
-
-async function openBackends(
-  config: MachineConfig,
-  memory: BackedGuestMemory,
-  clock: Clock,
-): Promise<Backends> {
-  const networks: UserNetwork[] = [];
-  const backends: VirtioBackend[] = [];
-  try {
-    const console = openConsole(config);
-    if (console !== undefined) backends.push(console);
-    for (const disk of config.disks) backends.push(await openDisk(disk, config));
-    for (const [index, net] of config.nets.entries()) {
-      const mac = net.mac ?? defaultMac(index);
-      const macBytes = parseMac(mac);
-      const network = await openNetwork({ ...net, mac }, config, clock);
-      networks.push(network);
-      backends.push(createVirtioNet({ mac: macBytes }, { network }));
-    }
-    for (const share of config.shares) backends.push(await openShare(share, config));
-    if (config.rng) {
-      const fill = config.accel.icount ? repeatableRandom() : randomFillSync;
-      backends.push(createVirtioRng({}, { fill }));
-    }
-    const balloon = config.balloon ? await openBalloon(memory) : undefined;
-    if (balloon !== undefined) backends.push(balloon);
-    return { backends, balloon, console, networks };
-  } catch (error) {
-    await Promise.all(backends.map((backend) => backend.close()));
-    throw error;
-  }
-}
-
-function openConsole({ consolePorts, consoleSize }: MachineConfig): VirtioConsole | undefined {
-  if (consolePorts.length === 0) return undefined;
-  return createVirtioConsole({ ...consoleSize }, { ports: consolePorts });
-}
-
-// What stands behind a device is loaded on demand: it is not on the way of a machine without it.
-
-async function openDisk(
-  { path, readOnly, serial }: DiskConfig,
-  { logger }: MachineConfig,
-): Promise<VirtioBackend> {
-  const { openRawImage } = await import('@polyvisor/block/node');
-  const disk = await openRawImage({ path, readOnly, ...(serial === undefined ? {} : { id: serial }) });
-  return createVirtioBlk({}, { disk, logger });
 }
 
 async function openBalloon(memory: BackedGuestMemory): Promise<VirtioBalloon> {
@@ -137,56 +113,10 @@ async function openBalloon(memory: BackedGuestMemory): Promise<VirtioBalloon> {
   return createVirtioBalloon({}, { memory, discard: createPageDiscard(memory) });
 }
 
-async function openNetwork(net: NetConfig, config: MachineConfig, clock: Clock): Promise<UserNetwork> {
-  const [{ createUserNetwork }, { createNodeSockets }] = await Promise.all([
-    import('@polyvisor/net'),
-    import('@polyvisor/net/node'),
-  ]);
-  const { mac, forwards, hostLoopback, restrict } = net;
-  const network = createUserNetwork({
-    sockets: createNodeSockets(),
-    logger: config.logger,
-    clock,
-    forwards,
-    hostLoopback,
-    restrict,
-    ...(mac === undefined ? {} : { mac }),
-    ...(HOST_NAME.test(config.name) ? { hostname: config.name } : {}),
-  });
-  try {
-    await network.ready;
-    return network;
-  } catch (error) {
-    await network.close();
-    throw error;
-  }
+function noInterrupt(name: string): never {
+  throw new PolyvisorError('internal', { what: 'no interrupt for a device', which: name });
 }
 
-async function openShare(share: ShareConfig, { logger }: MachineConfig): Promise<VirtioBackend> {
-  const [{ createNinePServer }, { openHostFolder }] = await Promise.all([
-    import('@polyvisor/nine-p'),
-    import('@polyvisor/nine-p/node'),
-  ]);
-  const { tag, path, readOnly } = share;
-  const tree = await openHostFolder({ path, readOnly }, { logger });
-  const server = createNinePServer({}, { tree, logger });
-  try {
-    return createVirtioNineP({ tag }, { server });
-  } catch (error) {
-    await server.close();
-    throw error;
-  }
-}
-
-/** Deterministic mode: "random" bytes that are the same in each run. xorshift32. */
-function repeatableRandom(): (bytes: Uint8Array) => void {
-  let state = 0x2545_f491;
-  return (bytes) => {
-    for (let index = 0; index < bytes.length; index++) {
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      bytes[index] = state & 0xff;
-    }
-  };
+function noPlace(kind: string): never {
+  throw new PolyvisorError('internal', { what: 'no place for a device with registers', which: kind });
 }

@@ -66,6 +66,7 @@ function openBus(
     ring: data.ring,
     wakeConsumer: wakeServer,
     synchronous: message.synchronous,
+    whileWaiting: context.whileWaiting,
     remote: message.remote,
     local: [
       { gpa: PLIC_BASE, window: createPlic({ words: message.plic, harts, signals }) },

@@ -31,6 +31,7 @@ import { openBootImages } from './boot-images.ts';
 import type { BootImages } from './boot-images.ts';
 import { checkConfig, checkConsoleSize } from './check-config.ts';
 import { createDevices } from './devices.ts';
+import type { DeviceProvider } from './devices.ts';
 import { MROM_BASE, MROM_SIZE, NS_PER_TICK, RAM_BASE } from './memory-map.ts';
 import { unattended } from './unattended.ts';
 
@@ -53,6 +54,7 @@ export async function createRiscvVirt(
   given: MachineConfig,
   accelerator: MachineAccelerator,
   events: BoardEvents,
+  provide?: DeviceProvider,
 ): Promise<Board> {
   checkConfig(given);
   const config = given.accel.icount ? unattended(given) : given;
@@ -101,13 +103,11 @@ export async function createRiscvVirt(
     const irqchip = createIrqchip(config, vm, clock);
     const bus = createMmioBus();
     cleanups.push(() => Promise.all(bus.mapped.map(({ device }) => device.close())));
-    const devices = await createDevices(config, {
-      bus,
-      memory,
-      clock,
-      line: (source) => irqchip.plic.line(source),
-      onFinish: finisher(events),
-    });
+    const devices = await createDevices(
+      config,
+      { bus, memory, clock, line: (source) => irqchip.plic.line(source), onFinish: finisher(events) },
+      provide,
+    );
 
     servers = pool.rings.map((ring) =>
       createRingServer(serverOptions(ring, { config, bus, memory, clock, events })),
@@ -155,7 +155,7 @@ export async function createRiscvVirt(
       async reset() {
         // Devices first: they lower their lines, then the controllers forget what was pending.
         for (const { device } of bus.mapped) device.reset();
-        for (const network of devices.networks) network.reset();
+        for (const device of devices.opened) if (device.kind === 'virtio') device.powerOn?.();
         irqchip.plic.reset();
         irqchip.aclint.reset();
         await load();
@@ -171,14 +171,17 @@ export async function createRiscvVirt(
         devices.balloon.setTarget(config.memory - kept);
       },
       resizeConsole(columns, rows) {
-        if (devices.console === undefined || config.consoleSize === undefined || config.accel.icount) {
+        const terminal = devices.opened.find(
+          (device) => device.kind === 'virtio' && device.resize !== undefined,
+        );
+        if (terminal?.kind !== 'virtio' || config.consoleSize === undefined || config.accel.icount) {
           throw new PolyvisorError('unsupported', {
             what: "this machine's console has a fixed size",
             hint: 'start it with console ports and a size, without icount',
           });
         }
         checkConsoleSize({ columns, rows });
-        devices.console.resize(columns, rows);
+        terminal.resize?.(columns, rows);
       },
       stats: () => vm.stats(),
       async close() {

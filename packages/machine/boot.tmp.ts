@@ -1,0 +1,16 @@
+import { createMachine } from '@polyvisor/machine';
+const t0 = performance.now();
+const tier = (process.argv[2] ?? 'interpreter') as never;
+const g='/tmp/setup/guest/';
+const serial = { write(b: Uint8Array) { process.stdout.write(Buffer.from(b)); }, onInput() {}, resume() {}, close() {} };
+const log = { debug(){}, info(f:object,m:string){ console.error('I',m,f); }, warn(f:object,m:string){ console.error('W',m,f); }, error(f:object,m:string){ console.error('E',m,f); } };
+const m = await createMachine({ board: 'riscv-virt', name: 'x', memory: 256<<20, cpus: Number(process.env.CPUS ?? 1), accel: { kind: 'tcg', tier, icount: process.env.ICOUNT==='1' }, firmware: process.env.FW==='builtin' ? {kind:'builtin'} : { kind: 'file', path: g+'fw_jump.bin' }, kernel: g+'vmlinux', initrd: g+'initrd.cpio', append: process.env.APPEND ?? 'quiet console=ttyS0', serial: serial as never, consolePorts: [], disks: [], nets: [], shares: [], rng: false, balloon: false, noReboot: false, logger: log });
+console.error('created', performance.now()-t0);
+m.start();
+console.error('started', performance.now()-t0);
+const lim = Number(process.env.LIMIT ?? 20);
+const timer = setTimeout(() => { console.error(m.stats()); m.stop(); }, lim*1000);
+console.error(await m.ended, performance.now()-t0, m.stats());
+clearTimeout(timer);
+await m.close();
+console.error(process.memoryUsage.rss()/1e6);
