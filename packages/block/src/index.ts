@@ -18,3 +18,6 @@ export { parseReference, resolveReference } from './graph/reference.ts';
 export { MemoryNode } from './memory/memory-node.ts';
 export type { MemoryNodeOptions } from './memory/memory-node.ts';
 export { RawNode } from './raw/raw-node.ts';
+export { FilterNode } from './filter/filter-node.ts';
+export { RecorderNode, replay } from './record/recorder-node.ts';
+export type { PowerCut, RecordedEvent } from './record/recorder-node.ts';

@@ -110,9 +110,9 @@ export function describeBlockNode(
             };
             for (const step of steps) {
               // What a map says is old by the time it is looked at.
-              if (step.kind === 'resize' || step.kind === 'reopen' || step.kind === 'map') continue;
-              if (step.kind === 'flush') {
-                batch.push(node.flush());
+              if (step.kind === 'map') continue;
+              if (!isRangeStep(step)) {
+                if (step.kind === 'flush') batch.push(node.flush());
                 continue;
               }
               const { at, length } = alignStep(step, node, options);
