@@ -1,4 +1,5 @@
 import type { DriverRow } from './graph/driver.ts';
+import { probeVdi } from './vdi/probe-vdi.ts';
 
 /**
  * The table of drivers that need nothing but the language and web APIs; `node/drivers.ts` adds the others. A row
@@ -11,5 +12,12 @@ export const DRIVERS: readonly DriverRow[] = [
     help: 'the file is the disk, byte for byte',
     probe: () => 1,
     load: async () => (await import('./raw/raw-driver.ts')).rawDriver,
+  },
+  {
+    kind: 'format',
+    name: 'vdi',
+    help: 'VirtualBox disk image',
+    probe: probeVdi,
+    load: async () => (await import('./vdi/vdi-driver.ts')).vdiDriver,
   },
 ];

@@ -1,0 +1,52 @@
+import type { BlockNode } from '../graph/block-node.ts';
+import { piecesOf } from '../graph/parallel.ts';
+import { scanVdiTable, walkVdiTable } from './scan-vdi-table.ts';
+import type { VdiHeader } from './vdi-header.ts';
+
+/**
+ * Moves the last blocks of the data area into its gaps, so that numbers in use have none: VirtualBox takes the
+ * number of blocks in use for the next free number. Data first, then a barrier, then the table: a power cut between
+ * leaves a gap. Nothing else may be under way.
+ * @param most no more blocks are moved; the rest stays.
+ * @returns one more than the highest number in use now.
+ */
+export async function compactVdi(file: BlockNode, header: VdiHeader, most: number): Promise<number> {
+  const table = await scanVdiTable(file, header);
+  if (table.problem !== undefined || table.gapCount === 0) return table.end;
+  const moves = await highestBlocks(file, header, table.used);
+  if (moves.length > most) return table.end;
+  const stride = header.blockSize + header.blockExtra;
+  const gaps = table.gaps()[Symbol.iterator]();
+  for (const { block, index } of moves) {
+    const { value: gap } = gaps.next() as { value: number };
+    await copy(file, header.dataOffset + index * stride, header.dataOffset + gap * stride, stride);
+    await file.flush();
+    const entry = new Uint8Array(4);
+    new DataView(entry.buffer).setUint32(0, gap, true);
+    await file.write(header.tableOffset + block * 4, entry);
+  }
+  await file.flush();
+  return table.used;
+}
+
+/** Blocks whose number is `from` or above. */
+async function highestBlocks(
+  file: BlockNode,
+  header: VdiHeader,
+  from: number,
+): Promise<{ readonly block: number; readonly index: number }[]> {
+  const found: { block: number; index: number }[] = [];
+  await walkVdiTable(file, header, (block, index) => {
+    if (index >= from) found.push({ block, index });
+  });
+  return found;
+}
+
+/** Copies a range within a file, in pieces. */
+export async function copy(file: BlockNode, from: number, to: number, length: number): Promise<void> {
+  for (const piece of piecesOf(0, length)) {
+    const bytes = new Uint8Array(piece.length);
+    await file.read(from + piece.offset, bytes);
+    await file.write(to + piece.offset, bytes);
+  }
+}
