@@ -1109,6 +1109,8 @@ export interface VirtioDescription {
   config: Uint8Array;
   /** The driver may write configuration space. */
   configWritable: boolean;
+  /** In shared mode the device host walks its queues itself; otherwise elements come in messages in any mode. */
+  walksQueues: boolean;
 }
 
 /** What can be encoded as {@link VirtioDescription}. */
@@ -1119,6 +1121,7 @@ export interface VirtioDescriptionInput {
   readonly queueSizes?: readonly number[] | undefined;
   readonly config?: Uint8Array | undefined;
   readonly configWritable?: boolean | undefined;
+  readonly walksQueues?: boolean | undefined;
 }
 
 export function readVirtioDescription(reader: MessageReader): VirtioDescription {
@@ -1128,6 +1131,7 @@ export function readVirtioDescription(reader: MessageReader): VirtioDescription 
   const queueSizesValue: number[] = [];
   let configValue: Uint8Array = emptyBytes;
   let configWritableValue: boolean = false;
+  let walksQueuesValue: boolean = false;
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {
@@ -1155,11 +1159,14 @@ export function readVirtioDescription(reader: MessageReader): VirtioDescription 
       case 48:
         configWritableValue = reader.bool();
         break;
+      case 56:
+        walksQueuesValue = reader.bool();
+        break;
       default:
         reader.skip(tag);
     }
   }
-  return { deviceId: deviceIdValue, featuresLow: featuresLowValue, featuresHigh: featuresHighValue, queueSizes: queueSizesValue, config: configValue, configWritable: configWritableValue };
+  return { deviceId: deviceIdValue, featuresLow: featuresLowValue, featuresHigh: featuresHighValue, queueSizes: queueSizesValue, config: configValue, configWritable: configWritableValue, walksQueues: walksQueuesValue };
 }
 
 export function sizeVirtioDescription(input: VirtioDescriptionInput, writer: MessageWriter): number {
@@ -1189,6 +1196,10 @@ export function sizeVirtioDescription(input: VirtioDescriptionInput, writer: Mes
   }
   const configWritableValue = input.configWritable;
   if (configWritableValue !== undefined && configWritableValue) {
+    size += 1 + 1;
+  }
+  const walksQueuesValue = input.walksQueues;
+  if (walksQueuesValue !== undefined && walksQueuesValue) {
     size += 1 + 1;
   }
   return size;
@@ -1225,6 +1236,11 @@ export function writeVirtioDescription(input: VirtioDescriptionInput, writer: Me
   if (configWritableValue !== undefined && configWritableValue) {
     writer.byte(48);
     writer.byte(configWritableValue ? 1 : 0);
+  }
+  const walksQueuesValue = input.walksQueues;
+  if (walksQueuesValue !== undefined && walksQueuesValue) {
+    writer.byte(56);
+    writer.byte(walksQueuesValue ? 1 : 0);
   }
 }
 
@@ -1510,7 +1526,6 @@ export interface AttachRequest {
     | { case: 'writeConfig'; value: WriteConfig }
     | { case: 'quiesce'; value: Quiesce }
     | { case: 'resume'; value: Resume }
-    | { case: 'save'; value: SaveDevice }
     | { case: 'load'; value: LoadDevice }
     | { case: 'clock'; value: ClockReading }
     | { case: 'ping'; value: Ping }
@@ -1531,7 +1546,6 @@ export interface AttachRequestInput {
     | { readonly case: 'writeConfig'; readonly value: WriteConfigInput }
     | { readonly case: 'quiesce'; readonly value: QuiesceInput }
     | { readonly case: 'resume'; readonly value: ResumeInput }
-    | { readonly case: 'save'; readonly value: SaveDeviceInput }
     | { readonly case: 'load'; readonly value: LoadDeviceInput }
     | { readonly case: 'clock'; readonly value: ClockReadingInput }
     | { readonly case: 'ping'; readonly value: PingInput }
@@ -1593,12 +1607,6 @@ export function readAttachRequest(reader: MessageReader): AttachRequest {
       case 66: {
         const outer = reader.enter();
         messageValue = { case: 'resume', value: readResume(reader) };
-        reader.leave(outer);
-        break;
-      }
-      case 74: {
-        const outer = reader.enter();
-        messageValue = { case: 'save', value: readSaveDevice(reader) };
         reader.leave(outer);
         break;
       }
@@ -1696,12 +1704,6 @@ export function sizeAttachRequest(input: AttachRequestInput, writer: MessageWrit
         const value = messageValue.value;
         const slot = writer.reserve();
         size += 1 + writer.keep(slot, sizeResume(value, writer));
-        break;
-      }
-      case 'save': {
-        const value = messageValue.value;
-        const slot = writer.reserve();
-        size += 1 + writer.keep(slot, sizeSaveDevice(value, writer));
         break;
       }
       case 'load': {
@@ -1805,13 +1807,6 @@ export function writeAttachRequest(input: AttachRequestInput, writer: MessageWri
         writeResume(value, writer);
         break;
       }
-      case 'save': {
-        const value = messageValue.value;
-        writer.byte(74);
-        writer.length();
-        writeSaveDevice(value, writer);
-        break;
-      }
       case 'load': {
         const value = messageValue.value;
         writer.byte(82);
@@ -1875,6 +1870,8 @@ export interface AttachResponse {
     | { case: 'stall'; value: Stall }
     | { case: 'memoryRead'; value: MemoryRead }
     | { case: 'memoryWrite'; value: MemoryWrite }
+    | { case: 'record'; value: Record }
+    | { case: 'violated'; value: Violated }
     | { case: undefined; value?: undefined };
 }
 
@@ -1892,6 +1889,8 @@ export interface AttachResponseInput {
     | { readonly case: 'stall'; readonly value: StallInput }
     | { readonly case: 'memoryRead'; readonly value: MemoryReadInput }
     | { readonly case: 'memoryWrite'; readonly value: MemoryWriteInput }
+    | { readonly case: 'record'; readonly value: RecordInput }
+    | { readonly case: 'violated'; readonly value: ViolatedInput }
     | { readonly case: undefined; readonly value?: undefined } | undefined;
 }
 
@@ -1965,6 +1964,18 @@ export function readAttachResponse(reader: MessageReader): AttachResponse {
       case 90: {
         const outer = reader.enter();
         messageValue = { case: 'memoryWrite', value: readMemoryWrite(reader) };
+        reader.leave(outer);
+        break;
+      }
+      case 98: {
+        const outer = reader.enter();
+        messageValue = { case: 'record', value: readRecord(reader) };
+        reader.leave(outer);
+        break;
+      }
+      case 106: {
+        const outer = reader.enter();
+        messageValue = { case: 'violated', value: readViolated(reader) };
         reader.leave(outer);
         break;
       }
@@ -2044,6 +2055,18 @@ export function sizeAttachResponse(input: AttachResponseInput, writer: MessageWr
         const value = messageValue.value;
         const slot = writer.reserve();
         size += 1 + writer.keep(slot, sizeMemoryWrite(value, writer));
+        break;
+      }
+      case 'record': {
+        const value = messageValue.value;
+        const slot = writer.reserve();
+        size += 1 + writer.keep(slot, sizeRecord(value, writer));
+        break;
+      }
+      case 'violated': {
+        const value = messageValue.value;
+        const slot = writer.reserve();
+        size += 1 + writer.keep(slot, sizeViolated(value, writer));
         break;
       }
     }
@@ -2130,6 +2153,20 @@ export function writeAttachResponse(input: AttachResponseInput, writer: MessageW
         writer.byte(90);
         writer.length();
         writeMemoryWrite(value, writer);
+        break;
+      }
+      case 'record': {
+        const value = messageValue.value;
+        writer.byte(98);
+        writer.length();
+        writeRecord(value, writer);
+        break;
+      }
+      case 'violated': {
+        const value = messageValue.value;
+        writer.byte(106);
+        writer.length();
+        writeViolated(value, writer);
         break;
       }
     }
@@ -2762,32 +2799,33 @@ export const QueueSetup: MessageCodec<QueueSetup, QueueSetupInput> = defineMessa
 
 export interface ResetDevice {
   device: number;
-  request: number;
+  /** The machine was reset, not only the device by its driver: connections to the outside end, too. */
+  powerOn: boolean;
 }
 
 /** What can be encoded as {@link ResetDevice}. */
 export interface ResetDeviceInput {
   readonly device?: number | undefined;
-  readonly request?: number | undefined;
+  readonly powerOn?: boolean | undefined;
 }
 
 export function readResetDevice(reader: MessageReader): ResetDevice {
   let deviceValue: number = 0;
-  let requestValue: number = 0;
+  let powerOnValue: boolean = false;
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {
       case 8:
         deviceValue = reader.uint32();
         break;
-      case 21:
-        requestValue = reader.fixed32();
+      case 16:
+        powerOnValue = reader.bool();
         break;
       default:
         reader.skip(tag);
     }
   }
-  return { device: deviceValue, request: requestValue };
+  return { device: deviceValue, powerOn: powerOnValue };
 }
 
 export function sizeResetDevice(input: ResetDeviceInput, _writer: MessageWriter): number {
@@ -2796,9 +2834,9 @@ export function sizeResetDevice(input: ResetDeviceInput, _writer: MessageWriter)
   if (deviceValue !== undefined && deviceValue !== 0) {
     size += 1 + sizeOfUint32(deviceValue);
   }
-  const requestValue = input.request;
-  if (requestValue !== undefined && requestValue !== 0) {
-    size += 1 + 4;
+  const powerOnValue = input.powerOn;
+  if (powerOnValue !== undefined && powerOnValue) {
+    size += 1 + 1;
   }
   return size;
 }
@@ -2809,10 +2847,10 @@ export function writeResetDevice(input: ResetDeviceInput, writer: MessageWriter)
     writer.byte(8);
     writer.uint32(deviceValue);
   }
-  const requestValue = input.request;
-  if (requestValue !== undefined && requestValue !== 0) {
-    writer.byte(21);
-    writer.fixed32(requestValue);
+  const powerOnValue = input.powerOn;
+  if (powerOnValue !== undefined && powerOnValue) {
+    writer.byte(16);
+    writer.byte(powerOnValue ? 1 : 0);
   }
 }
 
@@ -3314,7 +3352,7 @@ export interface RegisterAccess {
   width: number;
   write: boolean;
   value: number;
-  /** Number of the access; grows by one with each that wants a reply. */
+  /** Number of the access; grows by one with each of a device. One that was seen before is not done again. */
   request: number;
   reply: boolean;
 }
@@ -3458,22 +3496,28 @@ export function writeRegisterAccess(input: RegisterAccessInput, writer: MessageW
 export const RegisterAccess: MessageCodec<RegisterAccess, RegisterAccessInput> = defineMessage('polyvisor.device.v1.RegisterAccess', readRegisterAccess, sizeRegisterAccess, writeRegisterAccess);
 
 export interface RegisterReply {
+  device: number;
   request: number;
   value: number;
 }
 
 /** What can be encoded as {@link RegisterReply}. */
 export interface RegisterReplyInput {
+  readonly device?: number | undefined;
   readonly request?: number | undefined;
   readonly value?: number | undefined;
 }
 
 export function readRegisterReply(reader: MessageReader): RegisterReply {
+  let deviceValue: number = 0;
   let requestValue: number = 0;
   let valueValue: number = 0;
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {
+      case 24:
+        deviceValue = reader.uint32();
+        break;
       case 13:
         requestValue = reader.fixed32();
         break;
@@ -3484,11 +3528,15 @@ export function readRegisterReply(reader: MessageReader): RegisterReply {
         reader.skip(tag);
     }
   }
-  return { request: requestValue, value: valueValue };
+  return { device: deviceValue, request: requestValue, value: valueValue };
 }
 
 export function sizeRegisterReply(input: RegisterReplyInput, _writer: MessageWriter): number {
   let size = 0;
+  const deviceValue = input.device;
+  if (deviceValue !== undefined && deviceValue !== 0) {
+    size += 1 + sizeOfUint32(deviceValue);
+  }
   const requestValue = input.request;
   if (requestValue !== undefined && requestValue !== 0) {
     size += 1 + 4;
@@ -3501,6 +3549,11 @@ export function sizeRegisterReply(input: RegisterReplyInput, _writer: MessageWri
 }
 
 export function writeRegisterReply(input: RegisterReplyInput, writer: MessageWriter): void {
+  const deviceValue = input.device;
+  if (deviceValue !== undefined && deviceValue !== 0) {
+    writer.byte(24);
+    writer.uint32(deviceValue);
+  }
   const requestValue = input.request;
   if (requestValue !== undefined && requestValue !== 0) {
     writer.byte(13);
@@ -3817,85 +3870,22 @@ export function writeConfigChanged(input: ConfigChangedInput, writer: MessageWri
 
 export const ConfigChanged: MessageCodec<ConfigChanged, ConfigChangedInput> = defineMessage('polyvisor.device.v1.ConfigChanged', readConfigChanged, sizeConfigChanged, writeConfigChanged);
 
-/** Take no new work and answer when none is under way. */
+/**
+ * Take no new work and answer when none is under way, with the device's state. Elements that aren't completed by
+ * then are as if they hadn't been sent.
+ */
 export interface Quiesce {
+  device: number;
   request: number;
 }
 
 /** What can be encoded as {@link Quiesce}. */
 export interface QuiesceInput {
-  readonly request?: number | undefined;
-}
-
-export function readQuiesce(reader: MessageReader): Quiesce {
-  let requestValue: number = 0;
-  while (reader.position < reader.end) {
-    const tag = reader.tag();
-    switch (tag) {
-      case 13:
-        requestValue = reader.fixed32();
-        break;
-      default:
-        reader.skip(tag);
-    }
-  }
-  return { request: requestValue };
-}
-
-export function sizeQuiesce(input: QuiesceInput, _writer: MessageWriter): number {
-  let size = 0;
-  const requestValue = input.request;
-  if (requestValue !== undefined && requestValue !== 0) {
-    size += 1 + 4;
-  }
-  return size;
-}
-
-export function writeQuiesce(input: QuiesceInput, writer: MessageWriter): void {
-  const requestValue = input.request;
-  if (requestValue !== undefined && requestValue !== 0) {
-    writer.byte(13);
-    writer.fixed32(requestValue);
-  }
-}
-
-/** Take no new work and answer when none is under way. */
-export const Quiesce: MessageCodec<Quiesce, QuiesceInput> = defineMessage('polyvisor.device.v1.Quiesce', readQuiesce, sizeQuiesce, writeQuiesce);
-
-export interface Resume {
-}
-
-/** What can be encoded as {@link Resume}. */
-export interface ResumeInput {
-}
-
-export function readResume(reader: MessageReader): Resume {
-  while (reader.position < reader.end) {
-    reader.skip(reader.tag());
-  }
-  return {};
-}
-
-export function sizeResume(_input: ResumeInput, _writer: MessageWriter): number {
-  return 0;
-}
-
-export function writeResume(_input: ResumeInput, _writer: MessageWriter): void {}
-
-export const Resume: MessageCodec<Resume, ResumeInput> = defineMessage('polyvisor.device.v1.Resume', readResume, sizeResume, writeResume);
-
-export interface SaveDevice {
-  device: number;
-  request: number;
-}
-
-/** What can be encoded as {@link SaveDevice}. */
-export interface SaveDeviceInput {
   readonly device?: number | undefined;
   readonly request?: number | undefined;
 }
 
-export function readSaveDevice(reader: MessageReader): SaveDevice {
+export function readQuiesce(reader: MessageReader): Quiesce {
   let deviceValue: number = 0;
   let requestValue: number = 0;
   while (reader.position < reader.end) {
@@ -3914,7 +3904,7 @@ export function readSaveDevice(reader: MessageReader): SaveDevice {
   return { device: deviceValue, request: requestValue };
 }
 
-export function sizeSaveDevice(input: SaveDeviceInput, _writer: MessageWriter): number {
+export function sizeQuiesce(input: QuiesceInput, _writer: MessageWriter): number {
   let size = 0;
   const deviceValue = input.device;
   if (deviceValue !== undefined && deviceValue !== 0) {
@@ -3927,7 +3917,7 @@ export function sizeSaveDevice(input: SaveDeviceInput, _writer: MessageWriter): 
   return size;
 }
 
-export function writeSaveDevice(input: SaveDeviceInput, writer: MessageWriter): void {
+export function writeQuiesce(input: QuiesceInput, writer: MessageWriter): void {
   const deviceValue = input.device;
   if (deviceValue !== undefined && deviceValue !== 0) {
     writer.byte(8);
@@ -3940,7 +3930,54 @@ export function writeSaveDevice(input: SaveDeviceInput, writer: MessageWriter): 
   }
 }
 
-export const SaveDevice: MessageCodec<SaveDevice, SaveDeviceInput> = defineMessage('polyvisor.device.v1.SaveDevice', readSaveDevice, sizeSaveDevice, writeSaveDevice);
+/**
+ * Take no new work and answer when none is under way, with the device's state. Elements that aren't completed by
+ * then are as if they hadn't been sent.
+ */
+export const Quiesce: MessageCodec<Quiesce, QuiesceInput> = defineMessage('polyvisor.device.v1.Quiesce', readQuiesce, sizeQuiesce, writeQuiesce);
+
+export interface Resume {
+  device: number;
+}
+
+/** What can be encoded as {@link Resume}. */
+export interface ResumeInput {
+  readonly device?: number | undefined;
+}
+
+export function readResume(reader: MessageReader): Resume {
+  let deviceValue: number = 0;
+  while (reader.position < reader.end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 8:
+        deviceValue = reader.uint32();
+        break;
+      default:
+        reader.skip(tag);
+    }
+  }
+  return { device: deviceValue };
+}
+
+export function sizeResume(input: ResumeInput, _writer: MessageWriter): number {
+  let size = 0;
+  const deviceValue = input.device;
+  if (deviceValue !== undefined && deviceValue !== 0) {
+    size += 1 + sizeOfUint32(deviceValue);
+  }
+  return size;
+}
+
+export function writeResume(input: ResumeInput, writer: MessageWriter): void {
+  const deviceValue = input.device;
+  if (deviceValue !== undefined && deviceValue !== 0) {
+    writer.byte(8);
+    writer.uint32(deviceValue);
+  }
+}
+
+export const Resume: MessageCodec<Resume, ResumeInput> = defineMessage('polyvisor.device.v1.Resume', readResume, sizeResume, writeResume);
 
 export interface LoadDevice {
   device: number;
@@ -4024,7 +4061,7 @@ export const LoadDevice: MessageCodec<LoadDevice, LoadDeviceInput> = defineMessa
 export interface Done {
   request: number;
   section: Section | undefined;
-  /** In shared mode, after a quiesce or save: where the device is in its rings. */
+  /** After a quiesce, of queues that the device host walks: where it is in them. */
   queues: QueueSetup[];
   /** Absent: done. */
   failure: Failure | undefined;
@@ -4130,6 +4167,168 @@ export function writeDone(input: DoneInput, writer: MessageWriter): void {
 
 /** Answer to what carries a request number. */
 export const Done: MessageCodec<Done, DoneInput> = defineMessage('polyvisor.device.v1.Done', readDone, sizeDone, writeDone);
+
+/**
+ * State of a device as it has just become, sent before what may let the guest notice: with it, a device host that
+ * takes over goes on where this one was.
+ */
+export interface Record {
+  device: number;
+  section: Section | undefined;
+  /** Number of the last register access that is in it. */
+  after: number;
+}
+
+/** What can be encoded as {@link Record}. */
+export interface RecordInput {
+  readonly device?: number | undefined;
+  readonly section?: SectionInput | undefined;
+  readonly after?: number | undefined;
+}
+
+export function readRecord(reader: MessageReader): Record {
+  let deviceValue: number = 0;
+  let sectionValue: Section | undefined = undefined;
+  let afterValue: number = 0;
+  while (reader.position < reader.end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 8:
+        deviceValue = reader.uint32();
+        break;
+      case 18: {
+        const outer = reader.enter();
+        sectionValue = readSection(reader);
+        reader.leave(outer);
+        break;
+      }
+      case 29:
+        afterValue = reader.fixed32();
+        break;
+      default:
+        reader.skip(tag);
+    }
+  }
+  return { device: deviceValue, section: sectionValue, after: afterValue };
+}
+
+export function sizeRecord(input: RecordInput, writer: MessageWriter): number {
+  let size = 0;
+  const deviceValue = input.device;
+  if (deviceValue !== undefined && deviceValue !== 0) {
+    size += 1 + sizeOfUint32(deviceValue);
+  }
+  const sectionValue = input.section;
+  if (sectionValue !== undefined) {
+    const slot = writer.reserve();
+    size += 1 + writer.keep(slot, sizeSection(sectionValue, writer));
+  }
+  const afterValue = input.after;
+  if (afterValue !== undefined && afterValue !== 0) {
+    size += 1 + 4;
+  }
+  return size;
+}
+
+export function writeRecord(input: RecordInput, writer: MessageWriter): void {
+  const deviceValue = input.device;
+  if (deviceValue !== undefined && deviceValue !== 0) {
+    writer.byte(8);
+    writer.uint32(deviceValue);
+  }
+  const sectionValue = input.section;
+  if (sectionValue !== undefined) {
+    writer.byte(18);
+    writer.length();
+    writeSection(sectionValue, writer);
+  }
+  const afterValue = input.after;
+  if (afterValue !== undefined && afterValue !== 0) {
+    writer.byte(29);
+    writer.fixed32(afterValue);
+  }
+}
+
+/**
+ * State of a device as it has just become, sent before what may let the guest notice: with it, a device host that
+ * takes over goes on where this one was.
+ */
+export const Record: MessageCodec<Record, RecordInput> = defineMessage('polyvisor.device.v1.Record', readRecord, sizeRecord, writeRecord);
+
+/** The driver broke the rules of a queue, or agreed on features that don't go together: it has to reset the device. */
+export interface Violated {
+  device: number;
+  queue: number;
+  reason: string;
+}
+
+/** What can be encoded as {@link Violated}. */
+export interface ViolatedInput {
+  readonly device?: number | undefined;
+  readonly queue?: number | undefined;
+  readonly reason?: string | undefined;
+}
+
+export function readViolated(reader: MessageReader): Violated {
+  let deviceValue: number = 0;
+  let queueValue: number = 0;
+  let reasonValue: string = '';
+  while (reader.position < reader.end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 8:
+        deviceValue = reader.uint32();
+        break;
+      case 16:
+        queueValue = reader.uint32();
+        break;
+      case 26:
+        reasonValue = reader.string();
+        break;
+      default:
+        reader.skip(tag);
+    }
+  }
+  return { device: deviceValue, queue: queueValue, reason: reasonValue };
+}
+
+export function sizeViolated(input: ViolatedInput, writer: MessageWriter): number {
+  let size = 0;
+  const deviceValue = input.device;
+  if (deviceValue !== undefined && deviceValue !== 0) {
+    size += 1 + sizeOfUint32(deviceValue);
+  }
+  const queueValue = input.queue;
+  if (queueValue !== undefined && queueValue !== 0) {
+    size += 1 + sizeOfUint32(queueValue);
+  }
+  const reasonValue = input.reason;
+  if (reasonValue !== undefined && reasonValue !== '') {
+    size += 1 + writer.sizeOfString(reasonValue);
+  }
+  return size;
+}
+
+export function writeViolated(input: ViolatedInput, writer: MessageWriter): void {
+  const deviceValue = input.device;
+  if (deviceValue !== undefined && deviceValue !== 0) {
+    writer.byte(8);
+    writer.uint32(deviceValue);
+  }
+  const queueValue = input.queue;
+  if (queueValue !== undefined && queueValue !== 0) {
+    writer.byte(16);
+    writer.uint32(queueValue);
+  }
+  const reasonValue = input.reason;
+  if (reasonValue !== undefined && reasonValue !== '') {
+    writer.byte(26);
+    writer.string(reasonValue);
+  }
+}
+
+/** The driver broke the rules of a queue, or agreed on features that don't go together: it has to reset the device. */
+export const Violated: MessageCodec<Violated, ViolatedInput> = defineMessage('polyvisor.device.v1.Violated', readViolated, sizeViolated, writeViolated);
 
 export interface Failure {
   /** polyvisor error code: `corrupt`, `io`. */
