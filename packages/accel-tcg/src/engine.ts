@@ -14,7 +14,9 @@ import {
 import { CodeCache, type InstalledRegion } from './code-cache.ts';
 import type { CodeLog } from './code-log.ts';
 import { CONTROL } from './control.ts';
+import type { Deferral } from './deferral.ts';
 import { hostOfPage, pageOfHost, type PhysicalRegion } from './physical-memory.ts';
+import type { PrivatePages } from './private-pages.ts';
 import type { CompiledRegion, RegionCompiler, RegionPage, RegionSource } from './region-compiler.ts';
 
 /** Wasm functions by name, as a module's exports or a set of host functions. */
@@ -51,6 +53,8 @@ export interface EngineOptions {
   readonly vcpus: number;
   /** Absent: the interpreter runs everything. */
   readonly compiler?: RegionCompiler;
+  /** Lockstep: runs may store to pages of their own, see {@link Engine.keepPrivate}. */
+  readonly lockstep?: { readonly pages: PrivatePages; readonly deferral: Deferral };
 }
 
 /** Times that an instruction is executed by itself because the region at it fits another mode, before the region has to go. */
@@ -81,6 +85,7 @@ interface SoftmmuExports {
   drop_write_entries(env: number, pa: bigint): number;
   journal_start(at: number, entries: number): void;
   journal_position(): number;
+  keep_private(from: number): void;
   keep_records(at: number): void;
   forget_records(): void;
 }
@@ -113,6 +118,12 @@ export class Engine {
   private readonly bytes: Uint8Array;
   private codeLogTail: number;
   private lastTranslated: number;
+  /** Lockstep: this run is of one instruction, which may store to a page with translated code. */
+  alone = false;
+  /** Lockstep: the page of RAM that the last run would have stored to next, by its address; 0: none. */
+  wantedPage = 0;
+  /** Lockstep: the last run ended in front of an instruction that must run alone. */
+  wantsAlone = false;
   /** Statistics. */
   readonly counts = {
     regionsInstalled: 0,
@@ -155,6 +166,8 @@ export class Engine {
       records: (_env: number, page: number, mode: number) =>
         this.cache.records(page, this.decodeMode(mode)) | 0,
       code_write: (_env: number, address: number, width: number) => this.codeWritten(address >>> 0, width),
+      private_page: (_env: number, address: number) => this.privatePage(address >>> 0),
+      private_fetch: () => this.putOffAlone(),
       decode: (_env: number, record: number) => this.decode(record >>> 0),
       crossing: (_env: number, record: number) => this.crossing(record >>> 0),
       hot: (_env: number, record: number) => this.hot(record >>> 0),
@@ -168,7 +181,8 @@ export class Engine {
       ...(modules as WebAssembly.Imports),
     }).exports;
     this.softmmu = softmmu as unknown as SoftmmuExports;
-    this.softmmu.configure(options.regionTable, options.regions.length, options.flags, options.flagsBase);
+    const { table = options.regionTable, entries = options.regions.length } = options.lockstep?.pages ?? {};
+    this.softmmu.configure(table, entries, options.flags, options.flagsBase);
     // Where a page's records don't depend on the mode, the softmmu finds them by itself.
     if (this.decodeMode(-1) === 0) this.softmmu.keep_records(start);
     this.regionImports = {
@@ -225,6 +239,29 @@ export class Engine {
     return this.softmmu.journal_position();
   }
 
+  /** Lockstep: whether stores go to private copies of pages, until those are dropped. Flush the TLBs after. */
+  keepPrivate(on: boolean): void {
+    this.softmmu.keep_private(on ? (this.options.lockstep?.pages.from ?? 0) | 0 : 0);
+  }
+
+  /** Whether the page at an address holds translated code. */
+  holdsCode(host: number): boolean {
+    return ((this.bytes[this.flagIndex(host)] as number) & FLAG_CODE) !== 0;
+  }
+
+  /** A store to a page that has no copy: the run must begin anew with one, or run this instruction alone. */
+  private privatePage(host: number): void {
+    if (this.holdsCode(host) && !this.alone) return this.putOffAlone();
+    this.wantedPage = host - (host % PAGE_SIZE);
+    this.options.lockstep?.deferral.begin();
+  }
+
+  /** Code is read from memory itself, never from a copy: what mixes the two waits until the stores are really done. */
+  private putOffAlone(): void {
+    this.wantsAlone = true;
+    this.options.lockstep?.deferral.begin();
+  }
+
   /** Drops all translations. */
   flushCode(): void {
     this.cache.flush();
@@ -236,12 +273,6 @@ export class Engine {
       Number(this.bigWords[(this.env + ENV.icount) >>> 3]) -
       (this.words[(this.env + ENV.budget) >>> 2] as number)
     );
-  }
-
-  /** The instruction counted last was not executed after all. */
-  uncountInstruction(): void {
-    const count = (this.env + ENV.icount) >>> 3;
-    this.bigWords[count] = (this.bigWords[count] as bigint) - 1n;
   }
 
   /** Lets `run` execute `budget` more instructions. */
@@ -310,7 +341,8 @@ export class Engine {
   private walkedHost(): number {
     const pa = Number(this.bigWords[(this.env + ENV.walkPa) >>> 3]);
     const page = hostOfPage(this.options.regions, Math.floor(pa / PAGE_SIZE));
-    return page === 0 ? 0 : page + (pa % PAGE_SIZE);
+    if (page === 0) return 0;
+    return (this.options.lockstep?.pages.current(page) ?? page) + (pa % PAGE_SIZE);
   }
 
   // --- stores to code

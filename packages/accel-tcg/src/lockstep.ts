@@ -1,7 +1,10 @@
 import { PolyvisorError } from '@polyvisor/contracts';
 import { ENV, EXIT } from '@polyvisor/tcg';
 import { CONTROL } from './control.ts';
+import type { Deferral } from './deferral.ts';
 import type { Engine } from './engine.ts';
+import type { PrivatePages } from './private-pages.ts';
+import { PRIVATE_PAGES } from './vm-layout.ts';
 
 /** A range of the vCPU block that both tiers must agree on, by name for the report. */
 export interface ComparedField {
@@ -18,6 +21,16 @@ export interface LockstepGuest {
   readonly outsideWrites?: () => number;
 }
 
+/** What the comparison works with: two engines of one vCPU that share all of it. */
+export interface LockstepParts {
+  readonly translator: Engine;
+  readonly interpreter: Engine;
+  readonly pages: PrivatePages;
+  readonly deferral: Deferral;
+  /** Where stores are logged. */
+  readonly journal: { readonly at: number; readonly bytes: number };
+}
+
 /** One access to the outside during a step: done once, replayed after. */
 interface OutsideAccess {
   readonly key: string;
@@ -26,23 +39,34 @@ interface OutsideAccess {
   readonly high: number;
 }
 
+/** What a run came to. */
+interface Outcome {
+  readonly code: number;
+  readonly executed: number;
+  readonly fields: readonly bigint[];
+  /** Bytes that it stored to, by their address in guest memory, as it left them. */
+  readonly stores: ReadonlyMap<number, number>;
+}
+
 /** Instructions in one step at most. */
 const STEP = 2000;
 const ENTRY = 16;
-/** A step during which devices wrote to memory is taken again, this often at most. */
-const RETRIES = 20;
+/** Pages that a step may store to; a longer list of them ends it. */
+const WANTED_PAGES = PRIVATE_PAGES / 2;
+/** Pages that the next step is expected to store to. */
+const RECENT_PAGES = PRIVATE_PAGES / 2;
 /** How long to wait for a device that has written to count it. */
 const COUNT_DELAY_MS = 20;
 
 /**
- * Runs both tiers over the same instructions and compares registers and memory: first the translator's engine,
- * whose stores are journaled; then everything is put back and the interpreter's engine does the same.
- * Accesses to devices and clocks happen in the first run only, their results are replayed in the second.
+ * Runs both tiers over the same instructions and compares registers and stores: first the translator's engine, which
+ * stores to copies of pages that nobody else sees; then the interpreter's, for good. So a store is made once, and
+ * devices see no memory that the guest would not show them. Accesses to devices and clocks happen in the first run
+ * only, their results are replayed in the second. Where the runs differ and a device has written to memory meanwhile,
+ * nothing can be told: the step counts as unjudged, and the guest goes on as the interpreter left it.
  */
 export class Lockstep {
-  private readonly translator: Engine;
-  private readonly interpreter: Engine;
-  private readonly journal: { readonly at: number; readonly bytes: number };
+  private readonly parts: LockstepParts;
   private readonly fields: readonly ComparedField[];
   private readonly outsideWrites: () => number;
   private readonly bytes: Uint8Array;
@@ -51,36 +75,30 @@ export class Lockstep {
   private readonly before: Uint8Array;
   private readonly outside: OutsideAccess[] = [];
   private replayAt = -1;
-  /** A repeated step may go further than the first one did: what comes then is done. */
+  private recentPages: readonly number[] = [];
+  /** A repeated run may go further than the first one did: what comes then is done. */
   private extending = false;
   /** Accesses to the outside that the two runs did not have in common. */
   private accessDifference = '';
-  /** Steps and instructions compared; steps taken again. */
-  readonly counts = { steps: 0, instructions: 0, retries: 0 };
+  /** Steps and instructions so far; steps that a device made incomparable. */
+  readonly counts = { steps: 0, instructions: 0, unjudged: 0 };
 
-  constructor(
-    memory: WebAssembly.Memory,
-    engines: { readonly translator: Engine; readonly interpreter: Engine },
-    journal: { readonly at: number; readonly bytes: number },
-    guest: LockstepGuest,
-  ) {
-    this.translator = engines.translator;
-    this.interpreter = engines.interpreter;
-    this.translator.peer = this.interpreter;
-    this.interpreter.peer = this.translator;
-    this.journal = journal;
+  constructor(memory: WebAssembly.Memory, parts: LockstepParts, guest: LockstepGuest) {
+    this.parts = parts;
+    parts.translator.peer = parts.interpreter;
+    parts.interpreter.peer = parts.translator;
     this.fields = guest.fields;
     this.outsideWrites = guest.outsideWrites ?? (() => 0);
     this.bytes = new Uint8Array(memory.buffer);
     this.view = new DataView(memory.buffer);
-    this.env = engines.translator.env;
+    this.env = parts.translator.env;
     this.before = new Uint8Array(ENV.tlb);
   }
 
   /** Drops all translations of both engines. */
   flushCode(): void {
-    this.translator.flushCode();
-    this.interpreter.flushCode();
+    this.parts.translator.flushCode();
+    this.parts.interpreter.flushCode();
   }
 
   /** Something outside the vCPU: done and remembered, or in the second run taken from memory. */
@@ -115,22 +133,22 @@ export class Lockstep {
   run(budget: number): number {
     this.before.set(this.bytes.subarray(this.env, this.env + ENV.tlb));
     this.outside.length = 0;
-    const steps = Math.min(budget, STEP);
-    for (let attempt = 0; ; attempt++) {
-      const writes = this.outsideWrites();
-      const first = attempt === 0 ? this.runTranslator(steps) : this.runTranslatorAgain(steps);
-      const after = this.fieldValues();
-      const stores = this.undoStores();
-      const difference = this.compare(first.executed, first.code, after, stores);
-      if (difference === undefined) {
-        this.counts.steps++;
-        this.counts.instructions += first.executed;
-        return first.code;
-      }
-      if (attempt === RETRIES || !this.wroteSince(writes)) throw this.explain(first.executed, difference);
-      this.counts.retries++;
-      this.takeBack();
+    const writes = this.outsideWrites();
+    const first = this.runPrivate(this.parts.translator, Math.min(budget, STEP));
+    this.counts.steps++;
+    this.restore();
+    if (first.executed === 0) return first.code;
+    this.replayAt = 0;
+    const second = this.outcome(this.parts.interpreter, first.executed);
+    this.replayAt = -1;
+    this.counts.instructions += second.executed;
+    const difference = this.difference(first, second);
+    if (difference === undefined) return first.code;
+    if (this.accessDifference !== '' || !this.wroteSince(writes)) {
+      throw this.explain(first.executed, difference);
     }
+    this.counts.unjudged++;
+    return second.code;
   }
 
   /** Whether a device wrote to memory, so that the second run may have seen something else than the first. */
@@ -142,119 +160,121 @@ export class Lockstep {
     return this.outsideWrites() !== writes;
   }
 
-  /** Accesses to the outside have been made: the same ones get the same answers, further ones are made now. */
-  private runTranslatorAgain(steps: number): { code: number; executed: number } {
-    this.replayAt = 0;
-    this.extending = true;
-    try {
-      const result = this.runTranslator(steps);
-      if (this.replayAt < this.outside.length) {
-        throw new PolyvisorError('internal', {
-          what: "a step of both tiers can't be repeated",
-          which: `pc 0x${this.pc().toString(16)}`,
-          limit: 'a device changed memory, and without that there is no access to the outside',
-        });
-      }
-      return result;
-    } finally {
-      this.extending = false;
-      this.replayAt = -1;
-    }
-  }
-
   private pc(): bigint {
     return this.view.getBigUint64(this.env + ENV.pc, true);
   }
 
-  private runTranslator(steps: number): { code: number; executed: number } {
-    this.translator.journal(this.journal.at, this.journal.bytes / ENTRY);
-    this.translator.setBudget(steps);
-    const code = this.translator.run();
-    return { code, executed: steps - this.view.getInt32(this.env + ENV.budget, true) };
+  /**
+   * A run whose stores nobody sees: pages that it stores to are copied before it begins. Which ones these are shows on
+   * the way; then it begins anew. Most are those of the steps before.
+   */
+  private runPrivate(engine: Engine, steps: number): Outcome {
+    const { pages } = this.parts;
+    const records = this.replayAt < 0;
+    const wanted = new Set<number>();
+    let alone = steps === 1;
+    engine.keepPrivate(true);
+    try {
+      for (;;) {
+        for (const page of alone ? wanted : new Set([...wanted, ...this.recentPages])) {
+          if (alone || !engine.holdsCode(page)) pages.copy(page);
+        }
+        engine.alone = alone;
+        engine.wantsAlone = false;
+        engine.wantedPage = 0;
+        const outcome = this.outcome(engine, alone ? 1 : steps);
+        const toAlone = !alone && engine.wantsAlone && outcome.executed === 0;
+        if (engine.wantedPage !== 0 && wanted.size < WANTED_PAGES) wanted.add(engine.wantedPage);
+        else if (!toAlone) return outcome;
+        if (toAlone) alone = true;
+        pages.drop();
+        this.restore();
+        // What it has done outside stays done.
+        this.replayAt = 0;
+        this.extending = records;
+      }
+    } finally {
+      engine.keepPrivate(false);
+      engine.alone = false;
+      pages.drop();
+      this.recentPages = [...new Set([...wanted, ...this.recentPages])].slice(0, RECENT_PAGES);
+      this.extending = false;
+      if (records) this.replayAt = -1;
+    }
   }
 
-  /** Repeats the step on the interpreter and compares; leaves the interpreter's state in place. */
-  private compare(
-    executed: number,
-    code: number,
-    after: readonly bigint[],
-    stores: ReadonlyMap<number, number>,
-  ): string | undefined {
-    this.restore();
-    this.replayAt = 0;
-    this.interpreter.journal(this.journal.at, this.journal.bytes / ENTRY);
-    this.interpreter.setBudget(executed);
-    this.accessDifference = '';
-    const second = executed === 0 ? code : this.repeat();
-    this.replayAt = -1;
-    if (this.accessDifference !== '') return `access to the outside: ${this.accessDifference}`;
-    const differences = this.fields.flatMap((field, i) => {
-      const value = this.fieldValue(field);
-      return value === after[i]
-        ? []
-        : [`${field.name}: translator 0x${after[i]?.toString(16)}, interpreter 0x${value.toString(16)}`];
+  private outcome(engine: Engine, steps: number): Outcome {
+    const { interpreter, journal } = this.parts;
+    engine.journal(journal.at, journal.bytes / ENTRY);
+    engine.setBudget(steps);
+    const before = engine.instructionCount();
+    const code = engine === interpreter ? this.repeat() : engine.run();
+    const executed = engine.instructionCount() - before;
+    const stores = new Map<number, number>();
+    this.eachStore(engine, (host, width) => {
+      const original = this.parts.pages.original(host);
+      for (let i = 0; i < width; i++) stores.set(original + i, this.bytes[host + i] as number);
     });
-    if (second !== code && !(second === EXIT.budget || code === EXIT.budget || code === EXIT.unwind)) {
-      differences.push(`exit: translator ${code}, interpreter ${second}`);
-    }
-    const own = new Set<number>();
-    this.eachStore(this.interpreter, (host, width) => {
-      for (let i = 0; i < width; i++) own.add(host + i);
-    });
-    for (const [host, byte] of stores) {
-      own.delete(host);
-      if (this.bytes[host] !== byte) {
-        differences.push(
-          `memory at ${host.toString(16)}: translator ${byte}, interpreter ${this.bytes[host]}`,
-        );
-        break;
-      }
-    }
-    if (own.size > 0) differences.push(`the interpreter alone stored to ${[...own][0]?.toString(16)}`);
-    return differences.length === 0 ? undefined : differences.slice(0, 6).join('; ');
+    return { code, executed, fields: this.fields.map((field) => this.fieldValue(field)), stores };
   }
 
   /** Runs the interpreter to the end of the step: requests to exit that come meanwhile are kept for later. */
   private repeat(): number {
     const request = (this.env + ENV.exitRequest) >>> 2;
     const words = new Int32Array(this.bytes.buffer);
+    const { deferral } = this.parts;
+    const deferrals = deferral.count;
     let wanted = 0;
+    this.accessDifference = '';
     for (;;) {
       wanted |= Atomics.exchange(words, request, 0);
-      const code = this.runInterpreter();
-      if (code !== EXIT.unwind || this.view.getInt32(this.env + ENV.budget, true) <= 0) {
+      const code = this.interpret();
+      const left = this.view.getInt32(this.env + ENV.budget, true);
+      // Put off: the runs have gone different ways.
+      if (code !== EXIT.unwind || left <= 0 || deferral.count !== deferrals) {
         Atomics.or(words, request, wanted);
         return code;
       }
     }
   }
 
-  private runInterpreter(): number {
+  private interpret(): number {
     try {
-      return this.interpreter.run();
+      return this.parts.interpreter.run();
     } catch (error) {
       if (this.accessDifference === '') throw error;
-      // Told by `compare`; the step is at its end.
+      // Told by `difference`; the step is at its end.
       this.view.setInt32(this.env + ENV.budget, 0, true);
       return EXIT.budget;
     }
   }
 
-  /** Takes the step's stores back; returns what they had left, by address. */
-  private undoStores(): Map<number, number> {
-    const left = new Map<number, number>();
-    const entries: { host: number; width: number; old: bigint }[] = [];
-    this.eachStore(this.translator, (host, width, old) => {
-      for (let i = 0; i < width; i++) left.set(host + i, this.bytes[host + i] as number);
-      entries.push({ host, width, old });
+  private difference(first: Outcome, second: Outcome): string | undefined {
+    if (this.accessDifference !== '') return `access to the outside: ${this.accessDifference}`;
+    const differences = this.fields.flatMap(({ name }, i) => {
+      const [a, b] = [first.fields[i], second.fields[i]];
+      return a === b ? [] : [`${name}: translator 0x${a?.toString(16)}, interpreter 0x${b?.toString(16)}`];
     });
-    this.putBack(entries);
-    return left;
+    if (
+      second.code !== first.code &&
+      !(second.code === EXIT.budget || first.code === EXIT.budget || first.code === EXIT.unwind)
+    ) {
+      differences.push(`exit: translator ${first.code}, interpreter ${second.code}`);
+    }
+    const stored = (outcome: Outcome, host: number): string => `${outcome.stores.get(host) ?? 'nothing'}`;
+    for (const host of [...first.stores.keys(), ...second.stores.keys()]) {
+      if (first.stores.get(host) === second.stores.get(host)) continue;
+      differences.push(
+        `stored at ${host.toString(16)}: translator ${stored(first, host)}, interpreter ${stored(second, host)}`,
+      );
+      break;
+    }
+    return differences.length === 0 ? undefined : differences.slice(0, 6).join('; ');
   }
 
   private eachStore(engine: Engine, visit: (host: number, width: number, old: bigint) => void): void {
     const end = engine.journalPosition() >>> 0;
-    for (let at = this.journal.at; at < end; at += ENTRY) {
+    for (let at = this.parts.journal.at; at < end; at += ENTRY) {
       visit(
         this.view.getUint32(at, true),
         this.view.getUint32(at + 4, true),
@@ -283,25 +303,28 @@ export class Lockstep {
     return BigInt(width === 4 ? this.view.getUint32(at, true) : this.view.getUint8(at));
   }
 
-  private fieldValues(): bigint[] {
-    return this.fields.map((field) => this.fieldValue(field));
-  }
-
-  /** Finds the shortest run that shows a difference: its last instruction is the one to look at. */
+  /**
+   * Finds the shortest run that shows a difference: its last instruction is the one to look at. The step is taken back
+   * for that, whoever may have seen it: nothing comes after.
+   */
   private explain(executed: number, difference: string): PolyvisorError {
+    const { translator, interpreter } = this.parts;
+    this.takeBack();
     let good = 0;
     let bad = executed;
     let shown = difference;
-    let place = 0n;
+    let place = new DataView(this.before.buffer).getBigUint64(ENV.pc, true);
+    const start = place;
     while (bad - good > 1) {
       const middle = (good + bad) >> 1;
-      this.takeBack();
+      this.restore();
       this.replayAt = 0;
-      const first = this.runTranslator(middle);
-      this.replayAt = -1;
-      const after = this.fieldValues();
-      const stores = this.undoStores();
-      const found = this.compare(first.executed, first.code, after, stores);
+      const first = this.runPrivate(translator, middle);
+      this.restore();
+      this.replayAt = 0;
+      this.accessDifference = '';
+      const second = this.runPrivate(interpreter, first.executed);
+      const found = this.difference(first, second);
       if (found === undefined) {
         good = middle;
         place = this.pc();
@@ -310,22 +333,18 @@ export class Lockstep {
         shown = found;
       }
     }
+    this.replayAt = -1;
     return new PolyvisorError('internal', {
       what: 'tiers differ',
-      which: `after ${bad} instructions from pc 0x${new DataView(this.before.buffer).getBigUint64(ENV.pc, true).toString(16)}`,
+      which: `after ${bad} instructions from pc 0x${start.toString(16)}`,
       limit: `they agree up to pc 0x${place.toString(16)}; ${shown}`,
     });
   }
 
-  /** Undoes the interpreter's run, so that the step can be taken again. */
+  /** Undoes the interpreter's stores. */
   private takeBack(): void {
     const entries: { host: number; width: number; old: bigint }[] = [];
-    this.eachStore(this.interpreter, (host, width, old) => entries.push({ host, width, old }));
-    this.putBack(entries);
-    this.restore();
-  }
-
-  private putBack(entries: { host: number; width: number; old: bigint }[]): void {
+    this.eachStore(this.parts.interpreter, (host, width, old) => entries.push({ host, width, old }));
     for (const { host, width, old } of entries.reverse()) {
       for (let i = 0; i < width; i++) this.bytes[host + i] = Number((old >> BigInt(8 * i)) & 0xffn);
     }

@@ -10,7 +10,7 @@ export interface PhysicalRegion {
 }
 
 /** Bytes of one entry of the region table that the softmmu reads. */
-const ENTRY = 32;
+export const REGION_ENTRY_BYTES = 32;
 
 /** Writes the region table: u64 gpa, u64 size, u32 address, u32 read-only. */
 export function writeRegionTable(
@@ -20,7 +20,7 @@ export function writeRegionTable(
 ): void {
   const view = new DataView(memory.buffer);
   regions.forEach((region, i) => {
-    const entry = at + i * ENTRY;
+    const entry = at + i * REGION_ENTRY_BYTES;
     view.setBigUint64(entry, BigInt(region.gpa), true);
     view.setBigUint64(entry + 8, BigInt(region.size), true);
     view.setUint32(entry + 16, region.host, true);

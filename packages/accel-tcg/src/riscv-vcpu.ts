@@ -6,12 +6,14 @@ import { F, RISCV, STATE_FIELDS, stateOffset, X } from '@polyvisor/isa-riscv';
 import { ENV, EXIT } from '@polyvisor/tcg';
 import { comparedFields } from './compared-fields.ts';
 import { CONTROL } from './control.ts';
+import { Deferral } from './deferral.ts';
 import { Engine, type EngineHost, type EngineOptions, type Functions } from './engine.ts';
 import { Lockstep } from './lockstep.ts';
+import { PrivatePages } from './private-pages.ts';
 import type * as stateCodec from './riscv-state.ts';
 import type { HartBlock } from './riscv-state.ts';
 import type { Signals } from './signals.ts';
-import { JOURNAL_BYTES, VM_WORD, type VmLayout } from './vm-layout.ts';
+import { JOURNAL_BYTES, PRIVATE_BYTES, VM_WORD, type VmLayout } from './vm-layout.ts';
 
 /** What the vCPU asks of its machine; the machine's own type has the same shape. */
 export interface RiscvVcpuHost {
@@ -99,8 +101,7 @@ export class RiscvVcpu {
   /** An access to a device waits for its step; that step is under way. */
   private deferred = false;
   private performing = false;
-  /** The fault that stands for a deferred access has not been taken back yet. */
-  private deferring = false;
+  private readonly deferral: Deferral;
 
   constructor(options: RiscvVcpuOptions, host: RiscvVcpuHost) {
     const { layout, index, engine } = options;
@@ -131,12 +132,17 @@ export class RiscvVcpu {
       },
     }).exports;
     this.isa = isa as unknown as IsaExports;
-    this.isa.configure(engine.regionTable, engine.regions.length, engine.flags, engine.flagsBase);
+    this.deferral = new Deferral(memory, this.env, (env) => this.isa.deliver(env));
+    const pages = options.lockstep
+      ? new PrivatePages(memory, layout.privatePages + index * PRIVATE_BYTES, engine.regions)
+      : undefined;
+    const { table = engine.regionTable, entries = engine.regions.length } = pages ?? {};
+    this.isa.configure(table, entries, engine.flags, engine.flagsBase);
     // In lockstep interrupts come between steps only: the tiers look for them at different places.
     const linked = {
       ...isa,
       ...(options.lockstep ? { poll: () => {} } : {}),
-      ...(this.defersAccesses ? { deliver: () => this.deliver() } : {}),
+      ...(this.defersAccesses ? { deliver: () => this.deferral.deliver() } : {}),
     } as unknown as Functions;
     const link = { frontEnd: RISCV, modules: { isa: linked, softfloat: softfloat as unknown as Functions } };
     const outside: EngineHost = {
@@ -148,18 +154,28 @@ export class RiscvVcpu {
     const makeEngine = (arena: number, from: Omit<EngineOptions, 'env' | 'arena'>): Engine => {
       const start = layout.arenas + (index * arenasEach + arena) * layout.arenaBytes;
       return new Engine(
-        { ...from, env: this.env, arena: { start, bytes: layout.arenaBytes } },
+        {
+          ...from,
+          env: this.env,
+          arena: { start, bytes: layout.arenaBytes },
+          ...(pages === undefined ? {} : { lockstep: { pages, deferral: this.deferral } }),
+        },
         link,
         outside,
       );
     };
     this.engine = makeEngine(0, engine);
-    if (options.lockstep) {
+    if (pages !== undefined) {
       const { compiler: _none, ...plain } = engine;
       this.lockstep = new Lockstep(
         memory,
-        { translator: this.engine, interpreter: makeEngine(1, plain) },
-        { at: layout.journals + index * JOURNAL_BYTES, bytes: JOURNAL_BYTES },
+        {
+          translator: this.engine,
+          interpreter: makeEngine(1, plain),
+          pages,
+          deferral: this.deferral,
+          journal: { at: layout.journals + index * JOURNAL_BYTES, bytes: JOURNAL_BYTES },
+        },
         {
           fields: comparedFields(),
           outsideWrites: () => Atomics.load(this.words, (layout.counters >>> 2) + COUNTER_FENCE),
@@ -189,7 +205,7 @@ export class RiscvVcpu {
     Atomics.store(this.words, (this.env + CONTROL.softSet) >>> 2, 0);
     this.waiting = false;
     this.deferred = false;
-    this.deferring = false;
+    this.deferral.reset();
     // The comparator is the machine's, not the hart's: it is read again.
     this.comparatorSeen = 0;
     // A flush takes only what was used: an unused TLB holds zeros, which would match address 0.
@@ -395,16 +411,8 @@ export class RiscvVcpu {
   private defers(): boolean {
     if (!this.defersAccesses || this.performing) return false;
     this.deferred = true;
-    this.deferring = true;
+    this.deferral.begin();
     return true;
-  }
-
-  private deliver(): void {
-    if (!this.deferring) return this.isa.deliver(this.env);
-    this.deferring = false;
-    this.words[(this.env + ENV.fault) >>> 2] = 0;
-    this.words[(this.env + ENV.hostExit) >>> 2] = EXIT.unwind;
-    this.engine.uncountInstruction();
   }
 
   private performDeferred(): number {

@@ -20,13 +20,15 @@ import {
   writeState,
   type SyntheticProgram,
 } from '@polyvisor/testkit/synthetic/index';
+import { Deferral } from './deferral.ts';
 import { openCodeLog } from './code-log.ts';
 import { Engine, type EngineOptions, type Functions } from './engine.ts';
 import { LocalCompiler } from './local-compiler.ts';
 import { Lockstep, type ComparedField } from './lockstep.ts';
+import { PrivatePages } from './private-pages.ts';
 import { writeRegionTable, type PhysicalRegion } from './physical-memory.ts';
 import { RegionTranslator } from './region-translator.ts';
-import { JOURNAL_BYTES, layOutVm } from './vm-layout.ts';
+import { JOURNAL_BYTES, layOutVm, PRIVATE_BYTES } from './vm-layout.ts';
 
 /** A guest that shares nothing with the first real one: 32 bits, big-endian, 1 to 15 bytes, flags, delay slots, ports. */
 const interpreters = {
@@ -47,6 +49,13 @@ const FIELDS: readonly ComparedField[] = [
 
 type Tier = 'interpreter' | 'translator' | 'lockstep';
 
+/** Somebody else who works on guest memory, in lockstep. */
+interface Device {
+  /** Before the second run of each step. */
+  readonly between: (machine: Machine) => void;
+  readonly outsideWrites: () => number;
+}
+
 /** One synthetic vCPU on the engine. */
 class Machine {
   readonly ports = new Ports();
@@ -57,14 +66,15 @@ class Machine {
   private readonly env: number;
   private readonly host: number;
 
-  constructor(program: SyntheticProgram, tier: Tier) {
+  constructor(program: SyntheticProgram, tier: Tier, device?: Device) {
     const both = tier === 'lockstep';
     const full = layOutVm(1, SYNTHETIC_RAM_BYTES, both);
     // Small record arenas: the whole fits into a few megabytes.
     const arenaBytes = 4 << 20;
     const journals = full.arenas + 2 * arenaBytes;
     const ram = journals + JOURNAL_BYTES;
-    const pages = (ram + SYNTHETIC_RAM_BYTES) / 65536;
+    const own = ram + SYNTHETIC_RAM_BYTES;
+    const pages = Math.ceil((own + PRIVATE_BYTES) / 65536);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     this.memory = memory;
     this.env = full.vcpus;
@@ -93,9 +103,12 @@ class Machine {
       },
       { ram: { base: SYNTHETIC_BASE, bytes: SYNTHETIC_RAM_BYTES } },
     );
+    const deferral = new Deferral(memory, this.env, modules.isa.deliver);
+    const isa = both ? { ...modules.isa, deliver: () => deferral.deliver() } : modules.isa;
+    const privatePages = new PrivatePages(memory, own, regions);
     const link = {
       frontEnd: syntheticFrontEnd,
-      modules: { isa: modules.isa as unknown as Functions, host: modules.host as unknown as Functions },
+      modules: { isa: isa as unknown as Functions, host: modules.host as unknown as Functions },
     };
     const base: Omit<EngineOptions, 'arena' | 'interpreter'> = {
       memory,
@@ -107,6 +120,7 @@ class Machine {
       softmmu,
       codeLog: openCodeLog(new Int32Array(memory.buffer), full.codeLog),
       vcpus: 1,
+      ...(both ? { lockstep: { pages: privatePages, deferral } } : {}),
     };
     const make = (index: number, compiles: boolean): Engine =>
       new Engine(
@@ -128,11 +142,21 @@ class Machine {
     this.engine = make(0, tier !== 'interpreter');
     if (both) {
       const journal = { at: journals, bytes: JOURNAL_BYTES };
+      const interpreter = make(1, false);
+      if (device !== undefined) {
+        const run = interpreter.run.bind(interpreter);
+        interpreter.run = () => {
+          device.between(this);
+          return run();
+        };
+      }
       this.lockstep = new Lockstep(
         memory,
-        { translator: this.engine, interpreter: make(1, false) },
-        journal,
-        { fields: FIELDS },
+        { translator: this.engine, interpreter, pages: privatePages, deferral, journal },
+        {
+          fields: FIELDS,
+          ...(device === undefined ? {} : { outsideWrites: device.outsideWrites }),
+        },
       );
       late.lockstep = this.lockstep;
     }
@@ -159,6 +183,11 @@ class Machine {
   }
   state(): ReturnType<typeof readState> {
     return readState(new DataView(this.memory.buffer), this.env);
+  }
+  /** Makes the next run differ from one that began with the registers as they are. */
+  disturb(): void {
+    const view = new DataView(this.memory.buffer);
+    view.setInt32(this.env + SYSTEM_OFFSET + 28, ~view.getInt32(this.env + SYSTEM_OFFSET + 28, true), true);
   }
   ram(): Uint8Array {
     return new Uint8Array(this.memory.buffer, this.host, SYNTHETIC_RAM_BYTES);
@@ -196,5 +225,42 @@ describe('the synthetic guest on the engine', () => {
     for (let seed = 1; seed <= 12; seed++)
       instructions += compare(seed, 'lockstep').lockstep?.counts.instructions ?? 0;
     expect(instructions).toBeGreaterThan(12_000);
+  });
+
+  test('lockstep: nobody sees what the first run stores', () => {
+    let looks = 0;
+    let stores = 0;
+    for (let seed = 1; seed <= 4; seed++) {
+      let before = new Uint8Array(0);
+      const device: Device = {
+        between(machine) {
+          looks++;
+          expect(Buffer.compare(machine.ram(), before)).toBe(0);
+        },
+        outsideWrites: () => 0,
+      };
+      const machine = new Machine(randomProgram(seed, SYNTHETIC_BASE), 'lockstep', device);
+      for (let step = 0; step < 40 && !machine.halted; step++) {
+        before = machine.ram().slice();
+        machine.run(50);
+        if (Buffer.compare(machine.ram(), before) !== 0) stores++;
+      }
+    }
+    expect(looks).toBeGreaterThan(40);
+    expect(stores).toBeGreaterThan(20);
+  });
+
+  test('lockstep: a difference counts unless a device has written meanwhile', () => {
+    let writes = 0;
+    const program = randomProgram(1, SYNTHETIC_BASE);
+    const busy: Device = { between: (machine) => machine.disturb(), outsideWrites: () => writes++ };
+    const machine = new Machine(program, 'lockstep', busy);
+    for (let step = 0; step < 10 && !machine.halted; step++) machine.run(20);
+    expect(machine.lockstep?.counts.unjudged).toBeGreaterThan(2);
+    const quiet: Device = { between: (other) => other.disturb(), outsideWrites: () => 0 };
+    const honest = new Machine(program, 'lockstep', quiet);
+    expect(() => {
+      for (let step = 0; step < 10; step++) honest.run(20);
+    }).toThrow(/tiers differ.*s7: translator/);
   });
 });

@@ -12,7 +12,7 @@ export interface VmLayout {
   readonly codeLog: number;
   /** vCPU blocks, `ENV.size` apart. */
   readonly vcpus: number;
-  /** One flag byte per guest page. */
+  /** One flag byte per guest page, and per private one. */
   readonly flags: number;
   readonly flagsBytes: number;
   /** Record arenas, `arenaBytes` for each vCPU. */
@@ -22,6 +22,8 @@ export interface VmLayout {
   readonly journals: number;
   /** First byte of guest memory, 64 KiB aligned. */
   readonly ram: number;
+  /** Pages that vCPUs have for themselves, for lockstep: `PRIVATE_BYTES` for each; behind guest memory. */
+  readonly privatePages: number;
   /** Wasm pages of the whole. */
   readonly wasmPages: number;
 }
@@ -50,6 +52,11 @@ const ARENA_LEAST = 16 << 20;
 /** Bytes of one vCPU's journal. */
 export const JOURNAL_BYTES = 1 << 20;
 
+/** Pages that one step in lockstep can store to. */
+export const PRIVATE_PAGES = 32;
+/** Bytes that one vCPU needs for its copies of them: a page for its region table, then the copies. */
+export const PRIVATE_BYTES = (1 + PRIVATE_PAGES) * PAGE_SIZE;
+
 /** Entries of the code log; a reader that is half of it behind drops everything. */
 export const CODE_LOG_ENTRIES = 16384;
 
@@ -69,17 +76,21 @@ export function layOutVm(vcpus: number, guestBytes: number, lockstep = false): V
   const codeLog = words + 0x400;
   const vcpuBlocks = alignUp(codeLog + 8 + CODE_LOG_ENTRIES * 8, WASM_PAGE);
   const flags = vcpuBlocks + vcpus * ENV.size;
-  const flagsBytes = Math.ceil(guestBytes / PAGE_SIZE);
+  const privateBytes = lockstep ? vcpus * PRIVATE_BYTES : 0;
+  const ramBytes = alignUp(guestBytes, PAGE_SIZE);
+  const flagsBytes = (ramBytes + privateBytes) / PAGE_SIZE;
   const arenas = alignUp(flags + flagsBytes, WASM_PAGE);
   // In lockstep each vCPU has two engines.
   const arenaCount = vcpus * (lockstep ? 2 : 1);
   const journalsBytes = lockstep ? vcpus * JOURNAL_BYTES : 0;
-  const room = MAX_WASM_PAGES * WASM_PAGE - arenas - journalsBytes - alignUp(guestBytes, WASM_PAGE);
+  const room =
+    MAX_WASM_PAGES * WASM_PAGE - arenas - journalsBytes - alignUp(ramBytes + privateBytes, WASM_PAGE);
   const share = Math.min(ARENAS_BYTES, room) / arenaCount;
   const arenaBytes = Math.max(ARENA_LEAST, Math.min(ARENA_MOST, Math.floor(share / WASM_PAGE) * WASM_PAGE));
   const journals = arenas + arenaCount * arenaBytes;
   const ram = journals + journalsBytes;
-  const wasmPages = Math.ceil((ram + guestBytes) / WASM_PAGE);
+  const privatePages = ram + ramBytes;
+  const wasmPages = Math.ceil((privatePages + privateBytes) / WASM_PAGE);
   if (wasmPages > MAX_WASM_PAGES) {
     throw new RangeError(
       `guest memory of ${guestBytes} bytes with ${vcpus} vCPUs exceeds a 32-bit wasm memory`,
@@ -97,6 +108,7 @@ export function layOutVm(vcpus: number, guestBytes: number, lockstep = false): V
     arenaBytes,
     journals,
     ram,
+    privatePages,
     wasmPages,
   };
 }

@@ -16,7 +16,20 @@ import {
   TLB_READ,
   TLB_WRITE,
 } from './env.gen';
-import { FLAG_CODE, flagsOf, host_address, journaling, journalStore, loadWidth, markDirty, read_physical, storeWidth, write_physical, wroteWatched } from './physical';
+import {
+  flagsOf,
+  host_address,
+  isPrivate,
+  journaling,
+  journalStore,
+  loadWidth,
+  markDirty,
+  read_physical,
+  storeWidth,
+  wantsCopy,
+  write_physical,
+  wroteWatched,
+} from './physical';
 import { entryOf, fetchEntryOf, fill, fillFetch } from './tlb';
 
 const READ: i32 = 0;
@@ -37,6 +50,14 @@ declare function isa_access_fault(env: i32, va: u64, access: i32): void;
 // @ts-ignore: decorator
 @external("host", "records")
 declare function host_records(env: i32, page: i32, mode: i32): i32;
+// Lockstep: a store to a page of RAM, by an address in it, that there is no private copy of. Raises.
+// @ts-ignore: decorator
+@external("host", "private_page")
+declare function host_private_page(env: i32, host: i32): void;
+// Lockstep: code is to be fetched from a private copy. Raises.
+// @ts-ignore: decorator
+@external("host", "private_fetch")
+declare function host_private_fetch(env: i32): void;
 
 // Where the last `resolve` found the bytes: in linear memory, or (0) at a physical address.
 let resolvedHost: i32 = 0;
@@ -58,6 +79,10 @@ function resolve(env: i32, va: u64, width: i32, access: i32): bool {
   resolvedGpa = load<u64>(env, ENV_WALK_PA);
   resolvedHost = host_address(resolvedGpa, width, access == READ ? 1 : 0);
   if (resolvedHost == 0) return true;
+  if (access == WRITE && wantsCopy(resolvedHost)) {
+    host_private_page(env, resolvedHost);
+    return false;
+  }
   // Pieces smaller than a page (PMP) and memory that is not whole pages are never cached.
   const cacheable = load<u32>(env, ENV_WALK_SIZE_LOG2) >= 12 && host_address(resolvedGpa & PAGE_MASK, 4096, 1) != 0;
   const flags = flagsOf(resolvedHost);
@@ -287,8 +312,13 @@ export function fetch(env: i32): i32 {
   store<u32>(env, load<u32>(env, ENV_STAT_FETCH_MISS) + 1, ENV_STAT_FETCH_MISS);
   if (isa_walk(env, pc, EXECUTE) == 0) return 0;
   const pa = load<u64>(env, ENV_WALK_PA);
-  if (host_address(pa & PAGE_MASK, 4096, 1) == 0 || load<u32>(env, ENV_WALK_SIZE_LOG2) < 12) {
+  const host = host_address(pa & PAGE_MASK, 4096, 1);
+  if (host == 0 || load<u32>(env, ENV_WALK_SIZE_LOG2) < 12) {
     isa_access_fault(env, pc, EXECUTE);
+    return 0;
+  }
+  if (isPrivate(host)) {
+    host_private_fetch(env);
     return 0;
   }
   const page = <i32>(pa >> 12);
@@ -308,6 +338,7 @@ export function fetch_check(env: i32, va: u64, page: i32): i32 {
   }
   const pa = load<u64>(env, ENV_WALK_PA);
   if (<i32>(pa >> 12) != page || load<u32>(env, ENV_WALK_SIZE_LOG2) < 12) return 0;
+  if (isPrivate(host_address(pa, 1, 1))) return 0;
   fillFetch(env, va, mode, recordsOf(env, page, mode), page);
   return 1;
 }

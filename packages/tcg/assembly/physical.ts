@@ -61,6 +61,28 @@ export function journalStore(host: i32, width: i32): void {
   journalAt += 16;
 }
 
+// Lockstep: stores go to private copies of pages, all of which lie at this address or above; 0: to the pages themselves.
+let privateFrom: u32 = 0;
+
+/** From now on stores go to private copies of pages, which lie at `from` and above; 0 ends it. The caller flushes the TLBs. */
+export function keep_private(from: i32): void {
+  privateFrom = <u32>from;
+}
+
+/** Whether a store to an address of RAM must wait for a private copy of its page. */
+// @ts-ignore: decorator
+@inline
+export function wantsCopy(host: i32): bool {
+  return <u32>host < privateFrom;
+}
+
+/** Whether an address lies in a private copy. */
+// @ts-ignore: decorator
+@inline
+export function isPrivate(host: i32): bool {
+  return privateFrom != 0 && <u32>host >= privateFrom;
+}
+
 /** Address in linear memory of `width` bytes at `gpa`, or 0 when they are not all RAM (or ROM, when `rom`). */
 export function host_address(gpa: u64, width: i32, rom: i32): i32 {
   for (let i = 0; i < regionCount; i++) {
