@@ -21,3 +21,4 @@ export { RawNode } from './raw/raw-node.ts';
 export { FilterNode } from './filter/filter-node.ts';
 export { RecorderNode, replay } from './record/recorder-node.ts';
 export type { PowerCut, RecordedEvent } from './record/recorder-node.ts';
+export * from './operations/index.ts';
