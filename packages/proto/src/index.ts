@@ -15,3 +15,4 @@ export { loadSection, saveSection } from './state-section.ts';
 export type { MessageCodec } from './message-codec.ts';
 export { elementLimit } from './message-reader.ts';
 export type { AnyServiceMethod, ServiceMethod, ServiceMethods } from './service-method.ts';
+export type { ServiceFile } from './service-file.ts';

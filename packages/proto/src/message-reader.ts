@@ -30,7 +30,6 @@ export class MessageReader {
   /** Where the message that is being read ends. */
   end: number;
   #elements = 0;
-  #low = 0;
   #high = 0;
 
   constructor(bytes: Uint8Array) {
@@ -45,47 +44,46 @@ export class MessageReader {
 
   /** Anything above 2^32 - 1 is refused, not cut off. */
   uint32(): number {
-    if (this.position < this.end) {
-      const first = this.#bytes[this.position] ?? 0;
+    const at = this.position;
+    // Tags and most lengths take one byte or two.
+    if (this.end - at >= 2) {
+      const bytes = this.#bytes;
+      const first = bytes[at] ?? 0;
       if (first < 0x80) {
-        this.position += 1;
+        this.position = at + 1;
         return first;
       }
+      const second = bytes[at + 1] ?? 0;
+      if (second < 0x80) {
+        this.position = at + 2;
+        return (first & 0x7f) | (second << 7);
+      }
     }
-    this.#varint();
-    if (this.#high !== 0) this.#fail('does not fit 32 bits');
-    return this.#low;
+    const value = this.#number();
+    if (value > 0xffff_ffff) this.#fail('does not fit 32 bits');
+    return value;
   }
 
   /** Anything above 2^53 - 1 is refused: it has no exact number. */
   uint64(): number {
-    if (this.position < this.end) {
-      const first = this.#bytes[this.position] ?? 0;
-      if (first < 0x80) {
-        this.position += 1;
-        return first;
-      }
-    }
-    this.#varint();
-    if (this.#high >= 0x20_0000) this.#fail('exceeds 2^53 - 1');
-    return this.#high * 0x1_0000_0000 + this.#low;
+    const value = this.#number();
+    if (value > Number.MAX_SAFE_INTEGER) this.#fail('exceeds 2^53 - 1');
+    return value;
   }
 
   /** Low 32 bits, signed, of what may be a negative number. */
   int32(): number {
-    this.#varint();
-    return this.#low | 0;
+    return this.#oneByte() ?? this.#varint();
   }
 
   bool(): boolean {
-    this.#varint();
-    return (this.#low | this.#high) !== 0;
+    return (this.#oneByte() ?? this.#varint() | this.#high) !== 0;
   }
 
   /** Index into the names of an enum; one that can't be any is 0. */
   enumValue(): number {
-    this.#varint();
-    return this.#high === 0 ? this.#low : 0;
+    const value = this.#oneByte() ?? this.#varint();
+    return value >= 0 && value < 0x80 ? value : 0;
   }
 
   fixed32(): number {
@@ -173,8 +171,39 @@ export class MessageReader {
     else this.#fail(`wire type ${wireType} is not used here`);
   }
 
-  /** A varint of at most 64 bits, into two halves. */
-  #varint(): void {
+  /** A varint of one byte, if the next one is. */
+  #oneByte(): number | undefined {
+    if (this.position >= this.end) return undefined;
+    const byte = this.#bytes[this.position] ?? 0;
+    if (byte >= 0x80) return undefined;
+    this.position += 1;
+    return byte;
+  }
+
+  /** A varint as a number, exact up to 2^53; greater ones stay greater. */
+  #number(): number {
+    const bytes = this.#bytes;
+    const end = this.end;
+    const start = this.position;
+    let at = start;
+    let value = 0;
+    let scale = 1;
+    while (at < end) {
+      const byte = bytes[at] ?? 0;
+      at += 1;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        this.position = at;
+        return value;
+      }
+      if (at - start === 10) this.#fail('a varint is longer than 10 bytes');
+      scale *= 0x80;
+    }
+    return this.#fail('ends within a varint');
+  }
+
+  /** A varint of at most 64 bits: its low half, signed; the other goes to `#high`. */
+  #varint(): number {
     const bytes = this.#bytes;
     const end = this.end;
     let at = this.position;
@@ -194,13 +223,11 @@ export class MessageReader {
         if (byte > 1) this.#fail('a varint exceeds 64 bits');
         high |= bits << 31;
       }
-      if (byte < 0x80) {
-        this.position = at;
-        this.#low = low >>> 0;
-        this.#high = high >>> 0;
-        return;
-      }
+      if (byte < 0x80) break;
     }
+    this.position = at;
+    this.#high = high;
+    return low;
   }
 
   #advance(count: number): number {

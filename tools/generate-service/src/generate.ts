@@ -25,7 +25,8 @@ export function generate(files: readonly FileDescriptor[]): ReadonlyMap<string, 
   return outputs;
 }
 
-function wantedFiles(files: readonly FileDescriptor[]): ReadonlyMap<FileDescriptor, string> {
+/** Files with services and what they import, in the order in which they need each other, with their outputs. */
+export function wantedFiles(files: readonly FileDescriptor[]): ReadonlyMap<FileDescriptor, string> {
   const wanted = new Map<FileDescriptor, string>();
   const add = (file: FileDescriptor): void => {
     if (wanted.has(file)) return;

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { WireReader } from '@polyvisor/proto';
 
 /** The parts of a FileDescriptorSet in protobuf's JSON form that the generators read. */
 export interface FileDescriptor {
@@ -65,6 +66,31 @@ export function readDescriptors(workspaceRoot: string): readonly FileDescriptor[
     maxBuffer: 1 << 28,
   });
   return (JSON.parse(json) as { file: FileDescriptor[] }).file;
+}
+
+/** Serialized FileDescriptorProto of each file under `proto/`, by name, without comments. */
+export function readBinaryDescriptors(workspaceRoot: string): ReadonlyMap<string, Uint8Array> {
+  const buf = join(workspaceRoot, 'node_modules/.bin/buf');
+  const set = execFileSync(
+    buf,
+    ['build', '--as-file-descriptor-set', '--exclude-source-info', '-o', '-#format=binpb'],
+    { cwd: join(workspaceRoot, 'proto'), maxBuffer: 1 << 28 },
+  );
+  const files = new Map<string, Uint8Array>();
+  const reader = new WireReader(set);
+  while (!reader.done) {
+    const { fieldNumber, wireType } = reader.tag();
+    if (fieldNumber !== 1) {
+      reader.skip(wireType);
+      continue;
+    }
+    const bytes = reader.bytes();
+    const file = new WireReader(bytes);
+    // descriptor.proto: the name is field 1, and comes first.
+    file.tag();
+    files.set(file.string(), bytes);
+  }
+  return files;
 }
 
 /** The comment above an element; `path` is descriptor.proto's (message 4, field 2). */
