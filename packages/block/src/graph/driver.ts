@@ -59,7 +59,14 @@ export interface OpenContext {
    * @throws PolyvisorError `not-found`, `corrupt` (a cycle, too deep), `permission` (outside the allowed folder),
    * `unsupported` (its format isn't recorded and it isn't raw).
    */
-  openBacking(reference: string | undefined, format: string | undefined): Promise<BlockNode | undefined>;
+  openBacking(
+    reference: string | undefined,
+    format: string | undefined,
+    options?: {
+      /** This format has no place for the backing file's format: it is looked for. */
+      readonly unrecordable?: boolean;
+    },
+  ): Promise<BlockNode | undefined>;
   /**
    * A file beside this one (an extent, a data file), as bytes.
    * @param option name of the open option with which the user may have named it or given its options: `data-file`.

@@ -140,6 +140,8 @@ export interface FormatNode extends BlockNode {
   readonly compression?: CompressionCapability;
   readonly checking?: CheckCapability;
   describe?(): Promise<ImageDescription>;
+  /** Bytes that the host gave for it. */
+  allocatedBytes?(): Promise<number>;
   /** Changes creation options of an existing image. */
   amend?(values: Readonly<Record<string, OptionValue>>, options?: WorkOptions): Promise<void>;
   /** Contents of this image are dropped: all unallocated again (after a commit). Absent: done with discards. */

@@ -367,7 +367,7 @@ function createContext(
   return {
     logger,
     name: file.name,
-    async openBacking(reference, format) {
+    async openBacking(reference, format, { unrecordable = false } = {}) {
       const user = given['backing'];
       if (user === null || !level.backing) return undefined;
       if (
@@ -379,7 +379,8 @@ function createContext(
       if (reference === undefined || reference === '') return undefined;
       const values = isObject(user) ? user : {};
       const node = await openNode(resolve(reference), format, values, below(true));
-      if (format !== undefined || node.driver === 'raw' || environment.probeBacking === 'any') return node;
+      const trusted = format !== undefined || unrecordable || environment.probeBacking === 'any';
+      if (trusted || node.driver === 'raw') return node;
       await node.close();
       throw new PolyvisorError('unsupported', {
         what: "backing file's format isn't recorded in the image",

@@ -7,3 +7,7 @@ export { convertImage } from './convert-image.ts';
 export type { ConvertOptions } from './convert-image.ts';
 export { RateLimit } from './rate-limit.ts';
 export { rebaseImage } from './rebase-image.ts';
+export { createImage } from './create-image.ts';
+export type { CreateImageOptions, CreationPlan } from './create-image.ts';
+export { describeImage } from './describe-image.ts';
+export type { ImageInfo } from './describe-image.ts';

@@ -1,4 +1,5 @@
-import { close, fdatasync, ftruncate } from 'node:fs';
+import { close, fdatasync, fstat, ftruncate } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { PolyvisorError } from '@polyvisor/contracts';
 import type {
@@ -17,9 +18,12 @@ import { fileError } from './file-errors.ts';
 import type { Libc } from './libc.ts';
 
 const BLOCK_BYTES = 4096;
+/** Unit of `st_blocks`. */
+const STAT_BLOCK_BYTES = 512;
 /** Node's own limit is 2 GiB - 1. */
 const MAX_TRANSFER_BYTES = 2 ** 30;
 
+const statFile = promisify(fstat) as (fd: number) => Promise<Stats>;
 const closeFile = promisify(close);
 const truncateFile = promisify(ftruncate);
 
@@ -220,6 +224,11 @@ export class FileNode implements BlockNode {
     // A file that another process cut short meanwhile.
     const end = hole <= offset ? offset + length : Math.min(hole, offset + length);
     return { ...known, length: end - offset, zero: false, data: true };
+  }
+
+  async allocatedBytes(): Promise<number> {
+    const { blocks } = await statFile(this.#parts.fd);
+    return blocks * STAT_BLOCK_BYTES;
   }
 
   async resize(size: number, options?: ResizeOptions): Promise<void> {
