@@ -13,7 +13,7 @@ export const layers = {
   'guest-memory': { layer: 1, browser: true, beside: ['shared-memory'] },
   tcg: { layer: 1, side: 'cpu', browser: true },
   softfloat: { layer: 1, side: 'cpu', browser: true },
-  clock: { layer: 1, browser: true },
+  clock: { layer: 1, browser: true, beside: ['shared-memory'] },
 
   irqchip: { layer: 2, side: 'cpu', browser: true },
   'isa-riscv': { layer: 2, side: 'cpu', browser: true },
@@ -24,6 +24,7 @@ export const layers = {
   'nine-p': { layer: 2, side: 'io', browser: true },
 
   'accel-tcg': { layer: 3, side: 'cpu', browser: false },
+  rpc: { layer: 3, browser: false },
   machine: { layer: 4, browser: false },
   monitor: { layer: 4, browser: false },
 };
@@ -31,6 +32,7 @@ export const layers = {
 /** npm packages that only one package may import, and why. */
 export const onlyFrom = {
   protobufjs: ['proto', 'one copy of the codec, behind one package'],
+  '@grpc/grpc-js': ['rpc', 'identity, limits and errors of services stand in one place'],
 };
 
 /** Layer of everything under apps/. */
