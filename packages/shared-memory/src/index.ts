@@ -5,10 +5,10 @@ export { createBufferPool, openPoolWindow, POOL_MAX_BYTES, POOL_MIN_BYTES } from
 export type { BufferPool, PoolWindow } from './buffer-pool.ts';
 export { futexWait, futexWake } from './futex.ts';
 export type { FutexResult } from './futex.ts';
-export { checkMemfd, createMemfd, HOST_PAGE } from './memfd.ts';
+export { checkMemfd, createMemfd, HOST_PAGE, openReadOnly } from './memfd.ts';
 export type { Memfd } from './memfd.ts';
 export { dropOverlay, mapShared, overlay } from './overlay.ts';
-export type { SharedMapping } from './overlay.ts';
+export type { Access, SharedMapping } from './overlay.ts';
 export { probeOverlay } from './probe-overlay.ts';
 export type { OverlayProbe } from './probe-overlay.ts';
 export { openRingConsumer, openRingProducer, resetRing, ringWords } from './record-ring.ts';

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLibc } from './libc.ts';
-import { checkMemfd, createMemfd, type Memfd } from './memfd.ts';
+import { checkMemfd, createMemfd, openReadOnly, type Memfd } from './memfd.ts';
 import { dropOverlay, mapShared, overlay, type SharedMapping } from './overlay.ts';
 import { probeOverlay } from './probe-overlay.ts';
 import { writtenRanges } from './written-ranges.ts';
@@ -81,6 +81,22 @@ test('two mappings show the same memory, and a closed one its own', () => {
   expect([mine[8191], theirs[8191]]).toEqual([0, 7]);
   mine[0] = 1;
   expect(theirs[0]).toBe(0);
+});
+
+test('a descriptor for reading shows what is written, and can not be mapped for writing', () => {
+  const made = memfd(4096);
+  const words = new Int32Array(map(made.fd, 4096).buffer);
+  const fd = openReadOnly(made);
+  try {
+    checkMemfd(fd, 4096);
+    expect(() => mapShared(fd, 4096)).toThrow('EACCES');
+    const seen = mapShared(fd, 4096, 'read');
+    open.push(seen);
+    words[3] = 42;
+    expect(Atomics.load(new Int32Array(seen.buffer), 3)).toBe(42);
+  } finally {
+    closeSync(fd);
+  }
 });
 
 test('a part of a wasm memory can be overlaid; what lies beside it stays', () => {

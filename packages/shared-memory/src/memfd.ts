@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { PolyvisorError } from '@polyvisor/contracts';
 import { hostError, lastErrno, openLibc } from './libc.ts';
@@ -75,6 +75,25 @@ function create(name: string): number {
   if (fd < 0 && lastErrno() === constants.errno.EINVAL) fd = memfdCreate(name, flags);
   if (fd < 0) throw hostError("can't make shared memory", name);
   return fd;
+}
+
+/**
+ * A second descriptor of the same memory that allows reading only, for processes that shall see and not touch it
+ * (they map it with access `read`). It also takes the right to open the memory anew for writing from everybody but its
+ * maker's own user and root; a peer that runs as that user must be kept out of /proc. The caller closes it.
+ * @throws PolyvisorError `io`.
+ */
+export function openReadOnly(memfd: Memfd): number {
+  try {
+    fchmodSync(memfd.fd, 0o400);
+    return openSync(`/proc/self/fd/${memfd.fd}`, 'r');
+  } catch (cause) {
+    throw new PolyvisorError('io', {
+      what: "can't make a descriptor for reading",
+      which: String(cause),
+      cause,
+    });
+  }
 }
 
 /**

@@ -3,6 +3,7 @@ import { addressOf, hostError, openLibc } from './libc.ts';
 import { HOST_PAGE } from './memfd.ts';
 
 // mmap(2)
+const PROT_READ = 1;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
@@ -11,6 +12,9 @@ const MAP_ANONYMOUS = 32;
 const MAP_NORESERVE = 0x4000;
 
 const WASM_PAGE = 65536;
+
+/** `read`: a write kills this process (SIGSEGV), so only code that never writes may get the buffer. */
+export type Access = 'read' | 'read-write';
 
 /** A memfd seen through a buffer of this process. */
 export interface SharedMapping {
@@ -30,11 +34,11 @@ export interface SharedMapping {
  * about 70 us: map few, and place many things in one.
  * @throws PolyvisorError `unsupported`, `io`, `limit`, `permission`: fall back to messages.
  */
-export function mapShared(fd: number, bytes: number): SharedMapping {
+export function mapShared(fd: number, bytes: number, access: Access = 'read-write'): SharedMapping {
   const pages = Math.ceil(bytes / WASM_PAGE);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const buffer = memory.buffer as unknown as SharedArrayBuffer;
-  overlay(buffer, 0, bytes, fd, 0);
+  overlay(buffer, 0, bytes, fd, 0, access);
   return { buffer, memory, bytes, close: () => dropOverlay(buffer, 0, bytes) };
 }
 
@@ -51,23 +55,27 @@ export function overlay(
   bytes: number,
   fd: number,
   fdOffset: number,
+  access: Access = 'read-write',
 ): void {
-  map(buffer, offset, bytes, MAP_SHARED, fd, fdOffset);
+  const protection = access === 'read' ? PROT_READ : PROT_READ_WRITE;
+  map(buffer, offset, bytes, { protection, kind: MAP_SHARED, fd, fdOffset });
 }
 
 /** Puts zeroed memory of this process in place of an overlay. @throws PolyvisorError as {@link overlay} does. */
 export function dropOverlay(buffer: SharedArrayBuffer, offset: number, bytes: number): void {
-  map(buffer, offset, bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  map(buffer, offset, bytes, { protection: PROT_READ_WRITE, kind, fd: -1, fdOffset: 0 });
 }
 
-function map(
-  buffer: SharedArrayBuffer,
-  offset: number,
-  bytes: number,
-  kind: number,
-  fd: number,
-  fdOffset: number,
-): void {
+interface Source {
+  readonly protection: number;
+  readonly kind: number;
+  readonly fd: number;
+  readonly fdOffset: number;
+}
+
+function map(buffer: SharedArrayBuffer, offset: number, bytes: number, source: Source): void {
+  const { protection, kind, fd, fdOffset } = source;
   const base = addressOf(buffer);
   for (const value of [offset, bytes, fdOffset]) {
     if (!Number.isSafeInteger(value) || value < 0 || value % HOST_PAGE !== 0) {
@@ -80,7 +88,7 @@ function map(
   // Other buffers lie somewhere within memory that malloc manages.
   if (base % HOST_PAGE !== 0) throw invalid('the buffer is not that of a wasm memory');
   const address = base + offset;
-  const mapped = openLibc().mmap(address, bytes, PROT_READ_WRITE, kind | MAP_FIXED, fd, fdOffset);
+  const mapped = openLibc().mmap(address, bytes, protection, kind | MAP_FIXED, fd, fdOffset);
   if (mapped !== address) throw hostError("can't map shared memory", `${bytes} bytes of descriptor ${fd}`);
 }
 
