@@ -1,14 +1,14 @@
 /*
  * `performance.now()` is the cheap monotonic clock, but each thread counts it from its own start. The host's
- * own monotonic clock is the same in all threads, but reading it allocates. So a thread measures once how the
- * two differ.
+ * own monotonic clock (CLOCK_MONOTONIC) is the same in all threads and processes, but reading it allocates. So a
+ * thread measures once how the two differ.
  */
 
 interface HighResolution {
   hrtime?: () => [number, number];
 }
 
-/** The host's monotonic time, the same on all threads: seconds, and nanoseconds below a second. Allocates. */
+/** The host's monotonic time, the same on all threads and in all processes: seconds, and nanoseconds below a second. Allocates. */
 export function hostTime(): [number, number] {
   const host = (globalThis as { process?: HighResolution }).process;
   if (host?.hrtime !== undefined) return host.hrtime();

@@ -7,6 +7,7 @@ import {
   CELL_NEXT_DEADLINE,
   CELL_PUBLISHED,
   CELL_SKEW,
+  openCells,
   WORD_RUNNING,
 } from './handle.ts';
 import { calibrate } from './host-time.ts';
@@ -36,12 +37,23 @@ export interface SharedClock extends Clock {
 export const ICOUNT_REALTIME_BASE_NS = 1_767_225_600_000_000_000n;
 
 /**
- * Opens a clock on this thread. All threads agree to some 50 ns, less than a message between them takes, so
+ * Opens a clock on this thread. All threads, of all processes of this host, agree to some 50 ns, less than a message between them takes, so
  * time never runs backwards from one thread to another. `nowNs` costs 30-40 ns and allocates nothing.
  */
-export function createSharedClock(handle: ClockHandle): SharedClock {
-  return handle.kind === 'icount' ? createIcountClock(handle) : createWallClock(handle);
+export function createSharedClock(handle: ClockHandle, role: ClockRole = 'owner'): SharedClock {
+  if (handle.kind === 'icount') return createIcountClock(handle);
+  return role === 'owner' ? createWallClock(handle) : createFollower(handle);
 }
+
+/**
+ * `follower`: a wall clock whose owner is elsewhere, in another process: it never writes the cells. `pause` and `resume`
+ * tell it that the owner has done so, for this side's timers' sake; `set` does nothing. Without being told, a timer
+ * that comes due while guest time stands still looks again every {@link FOLLOW_MS}.
+ */
+export type ClockRole = 'owner' | 'follower';
+
+/** How late a timer of a follower may be after the owner resumed. */
+const FOLLOW_MS = 20;
 
 /** Longest delay that `setTimeout` takes. */
 const MAX_DELAY_MS = 0x7fff_ffff;
@@ -52,9 +64,19 @@ interface PendingTimer extends Timer {
   timeout: ReturnType<typeof setTimeout> | undefined;
 }
 
-function createWallClock(handle: ClockHandle): SharedClock {
-  const values = new Float64Array(handle.cells);
-  const words = new Int32Array(handle.cells);
+/** Timers and time of a wall clock, from either side. */
+interface WallClock extends SharedClock {
+  armAll(): void;
+  disarmAll(): void;
+}
+
+function createFollower(handle: ClockHandle): SharedClock {
+  const clock = createWallClock(handle, true);
+  return { ...clock, pause: clock.disarmAll, resume: clock.armAll, set() {} };
+}
+
+function createWallClock(handle: ClockHandle, follows = false): WallClock {
+  const { values, words } = openCells(handle);
   const offset = calibrate(values[CELL_EPOCH_SECONDS] as number, values[CELL_EPOCH_NANOSECONDS] as number);
   const pending = new Set<PendingTimer>();
 
@@ -65,13 +87,18 @@ function createWallClock(handle: ClockHandle): SharedClock {
   }
 
   function arm(timer: PendingTimer): void {
+    disarm(timer);
     const remainingMs = Math.ceil((timer.deadlineNs - nowNs()) / 1e6);
-    timer.timeout = setTimeout(() => expire(timer), Math.min(Math.max(remainingMs, 0), MAX_DELAY_MS));
+    const least = words[WORD_RUNNING] === 0 ? FOLLOW_MS : 0;
+    timer.timeout = setTimeout(() => expire(timer), Math.min(Math.max(remainingMs, least), MAX_DELAY_MS));
   }
 
   function expire(timer: PendingTimer): void {
     timer.timeout = undefined;
-    if (words[WORD_RUNNING] === 0) return;
+    if (words[WORD_RUNNING] === 0) {
+      if (follows) arm(timer);
+      return;
+    }
     // setTimeout counts whole milliseconds of its own loop time and may come early.
     if (nowNs() < timer.deadlineNs) {
       arm(timer);
@@ -85,6 +112,9 @@ function createWallClock(handle: ClockHandle): SharedClock {
     if (timer.timeout !== undefined) clearTimeout(timer.timeout);
     timer.timeout = undefined;
   }
+
+  const armAll = (): void => pending.forEach(arm);
+  const disarmAll = (): void => pending.forEach(disarm);
 
   return {
     kind: 'wall',
@@ -101,36 +131,37 @@ function createWallClock(handle: ClockHandle): SharedClock {
         },
       };
       pending.add(timer);
-      if (words[WORD_RUNNING] !== 0) arm(timer);
+      if (follows || words[WORD_RUNNING] !== 0) arm(timer);
       return timer;
     },
+    armAll,
+    disarmAll,
     running: () => words[WORD_RUNNING] !== 0,
     pause() {
       if (words[WORD_RUNNING] === 0) return;
       values[CELL_FROZEN] = nowNs();
       Atomics.store(words, WORD_RUNNING, 0);
-      for (const timer of pending) disarm(timer);
+      disarmAll();
     },
     resume() {
       if (words[WORD_RUNNING] !== 0) return;
       values[CELL_SKEW] = hostNs() - (values[CELL_FROZEN] as number);
       Atomics.store(words, WORD_RUNNING, 1);
-      for (const timer of pending) arm(timer);
+      armAll();
     },
     set: (now) => void (values[CELL_FROZEN] = now),
     nextDeadlineNs: () => Infinity,
     publish() {},
     runDue() {},
     close() {
-      for (const timer of pending) disarm(timer);
+      disarmAll();
       pending.clear();
     },
   };
 }
 
 function createIcountClock(handle: ClockHandle): SharedClock {
-  const values = new Float64Array(handle.cells);
-  const words = new Int32Array(handle.cells);
+  const { values, words } = openCells(handle);
   // Sorted by deadline, earliest first; equal deadlines in the order of their making.
   const pending: PendingTimer[] = [];
 
