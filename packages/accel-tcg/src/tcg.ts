@@ -28,6 +28,7 @@ export interface TcgOptions {
 export interface TcgVmConfig extends VmConfig {
   readonly clock: ClockHandle;
   readonly nsPerTick: number;
+  readonly onMemory?: (layout: GuestMemoryLayout) => void;
 }
 
 /** Everything that a vCPU thread needs; structured-cloneable. */
@@ -105,15 +106,24 @@ async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: 
     maximum: layout.wasmPages,
     shared: true,
   });
-  const words = new Int32Array(memory.buffer);
-  const doubles = new Float64Array(memory.buffer);
-
   let host = layout.ram;
   const regions: PhysicalRegion[] = config.regions.map((region) => {
     const placed = { gpa: region.gpa, size: region.size, host, readOnly: region.readOnly };
     host += region.size;
     return placed;
   });
+  const flagsFirstPage = layout.ram / 4096;
+  const guestMemory: GuestMemoryLayout = {
+    buffer: memory.buffer as unknown as SharedArrayBuffer,
+    regions: regions.map((r) => ({ gpa: r.gpa, size: r.size, offset: r.host, readOnly: r.readOnly })),
+    flags: new Uint8Array(memory.buffer, layout.flags, layout.flagsBytes),
+    flagsFirstPage,
+    counters: new Int32Array(memory.buffer, layout.counters, COUNTER_WORDS),
+  };
+  config.onMemory?.(guestMemory);
+
+  const words = new Int32Array(memory.buffer);
+  const doubles = new Float64Array(memory.buffer);
   writeRegionTable(memory, layout.regionTable, regions);
   for (let i = 0; i < config.vcpus; i++) {
     doubles[(layout.vcpus + i * ENV.size + CONTROL.timerDueNs) >>> 3] = Infinity;
@@ -170,18 +180,11 @@ async function createVm(config: TcgVmConfig, { tier = 'auto', icount = false }: 
 
   const signals = openSignals(words, layout);
   const codeLog = openCodeLog(words, layout.codeLog);
-  const flagsFirstPage = layout.ram / 4096;
 
   return {
     handle,
     vcpuModule: VCPU_MODULE,
-    memory: {
-      buffer: memory.buffer as unknown as SharedArrayBuffer,
-      regions: regions.map((r) => ({ gpa: r.gpa, size: r.size, offset: r.host, readOnly: r.readOnly })),
-      flags: new Uint8Array(memory.buffer, layout.flags, layout.flagsBytes),
-      flagsFirstPage,
-      counters: new Int32Array(memory.buffer, layout.counters, COUNTER_WORDS),
-    },
+    memory: guestMemory,
     signals,
     isa: { xlen: 64, extensions: EXTENSIONS, mmuType: 'riscv,sv57', cbomBlockSize: 64, cbozBlockSize: 64 },
     kick: (index) => signals.kick(index),

@@ -6,12 +6,12 @@ export interface VmLayout {
   readonly regionTable: number;
   /** Shared words of the VM: see {@link VM_WORD}. */
   readonly words: number;
-  /** Counters of guest-memory. */
-  readonly counters: number;
   /** Log of overwritten and newly translated code pages. */
   readonly codeLog: number;
   /** vCPU blocks, `ENV.size` apart. */
   readonly vcpus: number;
+  /** Counters of guest-memory, on a page of their own; the flags follow. Both can be shared with other processes. */
+  readonly counters: number;
   /** One flag byte per guest page, and per private one. */
   readonly flags: number;
   readonly flagsBytes: number;
@@ -72,10 +72,10 @@ const alignUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 export function layOutVm(vcpus: number, guestBytes: number, lockstep = false): VmLayout {
   const regionTable = WASM_PAGE;
   const words = regionTable + 0x400;
-  const counters = words + 0x200;
   const codeLog = words + 0x400;
   const vcpuBlocks = alignUp(codeLog + 8 + CODE_LOG_ENTRIES * 8, WASM_PAGE);
-  const flags = vcpuBlocks + vcpus * ENV.size;
+  const counters = alignUp(vcpuBlocks + vcpus * ENV.size, PAGE_SIZE);
+  const flags = counters + PAGE_SIZE;
   const privateBytes = lockstep ? vcpus * PRIVATE_BYTES : 0;
   const ramBytes = alignUp(guestBytes, PAGE_SIZE);
   const flagsBytes = (ramBytes + privateBytes) / PAGE_SIZE;
@@ -99,9 +99,9 @@ export function layOutVm(vcpus: number, guestBytes: number, lockstep = false): V
   return {
     regionTable,
     words,
-    counters,
     codeLog,
     vcpus: vcpuBlocks,
+    counters,
     flags,
     flagsBytes,
     arenas,

@@ -20,6 +20,11 @@ export interface MachineVmConfig extends VmConfig {
   readonly clock: ClockHandle;
   /** Guest timer ticks (RISC-V `time`, mtime) are nanoseconds of the clock divided by this. 100: 10 MHz. */
   readonly nsPerTick: number;
+  /**
+   * Called once, when guest memory has its place, before anything is written to it and before another thread has it:
+   * the caller may lay other memory under RAM and under the flags and counters (`overlayGuestMemory`).
+   */
+  readonly onMemory?: (layout: GuestMemoryLayout) => void;
 }
 
 /** CPU features for the device tree, in the order of the ISA manual's naming rules. */

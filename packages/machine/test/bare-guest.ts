@@ -4,7 +4,14 @@ import { assemble } from '@polyvisor/isa-riscv/testing';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FirmwareConfig, Machine, MachineConfig, MachineEnd, TcgTier } from '../src/index.ts';
+import type {
+  FirmwareConfig,
+  Machine,
+  MachineConfig,
+  MachineDependencies,
+  MachineEnd,
+  TcgTier,
+} from '../src/index.ts';
 import { createMachine } from '../src/index.ts';
 
 /** Where a program begins: RAM without firmware, 2 MiB up behind the built-in one. */
@@ -42,6 +49,7 @@ export interface BareOptions {
   readonly firmware?: 'none' | 'builtin';
   readonly cpus?: number;
   readonly machine?: Partial<MachineConfig>;
+  readonly dependencies?: MachineDependencies;
 }
 
 /** A machine that runs a bare program. */
@@ -87,7 +95,7 @@ export async function startBare(source: string, options: BareOptions): Promise<B
 
   let text = '';
   const watchers = new Set<() => void>();
-  const machine = await createMachine({
+  const config: MachineConfig = {
     board: 'riscv-virt',
     name: 'bare',
     memory: 32 << 20,
@@ -113,7 +121,8 @@ export async function startBare(source: string, options: BareOptions): Promise<B
     noReboot: true,
     logger: silentLogger,
     ...options.machine,
-  });
+  };
+  const machine = await createMachine(config, options.dependencies);
   open.add(machine);
   machine.start();
   return {
