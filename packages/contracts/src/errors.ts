@@ -4,6 +4,8 @@ export type ErrorCode =
   | 'not-found'
   | 'already-exists'
   | 'busy' // somebody else holds it (a locked image, a used port)
+  | 'precondition' // not in this state; another call, or time, has to change that first
+  | 'superseded' // a newer epoch took its place
   | 'permission'
   | 'unsupported'
   | 'limit' // a size, count or quota is exceeded

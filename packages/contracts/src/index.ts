@@ -5,3 +5,4 @@ export * from './device.ts';
 export * from './errors.ts';
 export * from './log.ts';
 export * from './memory.ts';
+export * from './metrics.ts';

@@ -21,6 +21,8 @@ const BY_CODE: Readonly<Record<ErrorCode, number>> = {
   'not-found': 2,
   'already-exists': 2,
   busy: 2,
+  precondition: 2,
+  superseded: 1,
   permission: 2,
   unsupported: 2,
   limit: 2,
