@@ -1,5 +1,6 @@
 import type { DriverRow } from './graph/driver.ts';
 import { probeVdi } from './vdi/probe-vdi.ts';
+import { probeVhd } from './vhd/probe-vhd.ts';
 
 /**
  * The table of drivers that need nothing but the language and web APIs; `node/drivers.ts` adds the others. A row
@@ -19,5 +20,12 @@ export const DRIVERS: readonly DriverRow[] = [
     help: 'VirtualBox disk image',
     probe: probeVdi,
     load: async () => (await import('./vdi/vdi-driver.ts')).vdiDriver,
+  },
+  {
+    kind: 'format',
+    name: 'vpc',
+    help: 'Virtual PC and Hyper-V disk image, VHD',
+    probe: probeVhd,
+    load: async () => (await import('./vhd/vhd-driver.ts')).vhdDriver,
   },
 ];
