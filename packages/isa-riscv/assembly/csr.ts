@@ -147,8 +147,9 @@ function setInhibit(env: usize, value: u32): void {
   store<u32>(env, value & INHIBIT_WRITE, MCOUNTINHIBIT);
 }
 
-function pmpcfgRead(env: usize, register: u32): u64 {
-  return load<u64>(env + (register << 2), PMPCFG);
+/** `number` of pmpcfg is even; each of two holds eight entries. */
+function pmpcfgRead(env: usize, number: u32): u64 {
+  return load<u64>(env + (number << 2), PMPCFG);
 }
 
 function read(env: usize, csr: u32): u64 {
@@ -196,7 +197,7 @@ function read(env: usize, csr: u32): u64 {
   if (csr >= 0xc00 && csr <= 0xc1f) return counterAllowed(env, csr - 0xc00) ? counter(env, csr - 0xc00) : illegal();
   if (csr >= 0xb00 && csr <= 0xb1f && csr != 0xb01) return counter(env, csr - 0xb00);
   if (csr >= 0x323 && csr <= 0x33f) return 0;
-  if (csr == 0x3a0 || csr == 0x3a2) return pmpcfgRead(env, (csr - 0x3a0) << 1);
+  if (csr == 0x3a0 || csr == 0x3a2) return pmpcfgRead(env, csr - 0x3a0);
   if (csr > 0x3a0 && csr <= 0x3ae && (csr & 1) == 0) return 0;
   if (csr >= 0x3b0 && csr <= 0x3bf) return load<u64>(env + ((csr - 0x3b0) << 3), PMPADDR);
   if (csr >= 0x3c0 && csr <= 0x3ef) return 0;
