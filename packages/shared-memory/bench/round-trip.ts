@@ -4,6 +4,7 @@ import {
   BELL_WORDS,
   bellRings,
   checkMemfd,
+  createBellPipe,
   createMemfd,
   futexWait,
   futexWake,
@@ -29,7 +30,7 @@ const RINGS_AT = 2 * BELL_WORDS;
 const WARM_UP = 2000;
 
 /** How the other process waits. */
-const MODES = ['futex', 'blocked', 'relayed'] as const;
+const MODES = ['futex', 'blocked', 'piped', 'relayed'] as const;
 type Mode = (typeof MODES)[number];
 
 const { values } = parseArgs({
@@ -88,6 +89,8 @@ function serve(mode: Mode): void {
   };
   if (mode === 'relayed') {
     listenToBell(words, there.bell.at, echo);
+  } else if (mode === 'piped') {
+    listenToBell(words, there.bell.at, echo, { pipe: 4 });
   } else if (mode === 'blocked') {
     for (;;) {
       const seen = bellRings(words, there.bell.at);
@@ -106,14 +109,16 @@ function serve(mode: Mode): void {
 async function measure(mode: Mode): Promise<string> {
   const memfd = createMemfd('polyvisor-bench', BYTES);
   const { words, there, back } = openChannel(memfd.fd);
+  const pipe = createBellPipe();
   const child = spawn(
     process.execPath,
     [...process.execArgv, import.meta.filename, '--child', mode, '--rounds', String(rounds)],
-    { stdio: ['ignore', 'inherit', 'inherit', memfd.fd] },
+    { stdio: ['ignore', 'inherit', 'inherit', memfd.fd, pipe.readFd] },
   );
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  const producer = openRingProducer(there.ring, there.bell);
-  const consumer = openRingConsumer(back.ring, there.bell);
+  const bell = mode === 'piped' ? { ...there.bell, pipe: pipe.writeFd } : there.bell;
+  const producer = openRingProducer(there.ring, bell);
+  const consumer = openRingConsumer(back.ring, bell);
   const record = new Int32Array(ENTRY_WORDS);
   const times = new Float64Array(rounds);
   const trip = (round: number): void => {
@@ -141,6 +146,8 @@ async function measure(mode: Mode): Promise<string> {
   if (mode !== 'futex') trip(-1);
   await ended;
   memfd.close();
+  pipe.closeRead();
+  pipe.closeWrite();
   const sorted = times.subarray(Math.min(WARM_UP, rounds >> 1)).sort();
   const at = (part: number): string => (sorted[Math.floor(sorted.length * part)] as number).toFixed(1);
   return `${mode.padEnd(8)} p10 ${at(0.1)}  p50 ${at(0.5)}  p90 ${at(0.9)}  p99 ${at(0.99)} us`;

@@ -18,7 +18,7 @@ export interface BufferPool {
   readonly used: number;
   /**
    * Offset of a free buffer of at least `length` bytes (1 to {@link POOL_MAX_BYTES}), or -1 when there is none: try
-   * again after a {@link give}. Its content is whatever stood there. 0.1 us; allocates nothing.
+   * again after a {@link give}. Its content is whatever stood there. 25 ns; allocates nothing.
    */
   take(length: number): number;
   /** Takes a buffer back. False when the offset is not that of a buffer that is out: a peer's mistake or malice. */

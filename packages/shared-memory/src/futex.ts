@@ -25,7 +25,7 @@ const sysFutex = SYS_FUTEX[process.arch];
 /**
  * Blocks this thread while `words[index]` is `expected`, until somebody wakes it ({@link futexWake}), at most
  * `timeoutMs` (Infinity: for ever). A thread that is blocked here can't be terminated: wake it, or give a timeout.
- * From wake to return 3-6 us where a core is free; 0.6 us when the word has changed already. Allocates nothing.
+ * From wake to return 3-6 us where a core is free; 0.7 us when the word has changed already. Allocates nothing.
  * @param words Over shared memory: a wasm memory's buffer, for other processes.
  * @throws PolyvisorError `unsupported`, `invalid-argument`.
  */

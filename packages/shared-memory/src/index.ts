@@ -1,6 +1,9 @@
 export { BELL_WORDS, bellRings, ringBell, waitForBell } from './bell.ts';
+export type { BellPlace } from './bell.ts';
 export { listenToBell } from './bell-listener.ts';
 export type { BellListener, BellListenerOptions } from './bell-listener.ts';
+export { createBellPipe } from './bell-pipe.ts';
+export type { BellPipe } from './bell-pipe.ts';
 export { createBufferPool, openPoolWindow, POOL_MAX_BYTES, POOL_MIN_BYTES } from './buffer-pool.ts';
 export type { BufferPool, PoolWindow } from './buffer-pool.ts';
 export { futexWait, futexWake } from './futex.ts';
@@ -12,6 +15,6 @@ export type { Access, SharedMapping } from './overlay.ts';
 export { probeOverlay } from './probe-overlay.ts';
 export type { OverlayProbe } from './probe-overlay.ts';
 export { openRingConsumer, openRingProducer, resetRing, ringWords } from './record-ring.ts';
-export type { BellPlace, RingConsumer, RingPlace, RingProducer } from './record-ring.ts';
+export type { RingConsumer, RingPlace, RingProducer } from './record-ring.ts';
 export { writtenRanges } from './written-ranges.ts';
 export type { WrittenRange } from './written-ranges.ts';

@@ -16,6 +16,8 @@ export interface Libc {
     offset: number,
   ) => number;
   readonly lseek: (fd: number, offset: number, whence: number) => number;
+  readonly pipe2: (descriptors: number, flags: number) => number;
+  readonly write: (fd: number, address: number, bytes: number) => number;
   /** `syscall(2)` with the parameters of futex(2). */
   readonly futex: (
     number: number,
@@ -51,6 +53,8 @@ function load(): Libc {
         'int64_t mmap(uintptr_t address, size_t bytes, int protection, int flags, int fd, int64_t offset)',
       ),
       lseek: library.func('int64_t lseek(int fd, int64_t offset, int whence)'),
+      pipe2: library.func('int pipe2(uintptr_t descriptors, int flags)'),
+      write: library.func('int64_t write(int fd, uintptr_t address, size_t bytes)'),
       futex: library.func(
         'long syscall(long number, uintptr_t address, int operation, int value, uintptr_t timeout, uintptr_t address2, int value3)',
       ),

@@ -1,5 +1,5 @@
 import { PolyvisorError } from '@polyvisor/contracts';
-import { ringBell } from './bell.ts';
+import { ringBell, type BellPlace } from './bell.ts';
 
 /*
  * A ring of records of fixed size in shared memory: one producer, one consumer, in any two processes, neither of which
@@ -31,17 +31,11 @@ export interface RingPlace {
   readonly entryWords: number;
 }
 
-/** Where a bell lies. */
-export interface BellPlace {
-  readonly words: Int32Array;
-  readonly at: number;
-}
-
 /** The side that writes. */
 export interface RingProducer {
   /**
    * Copies `entryWords` words of `record` into the ring and rings the consumer's bell. False when the ring is full
-   * (this side's bell rings once there is room: try again then) or dead. 30 ns; allocates nothing.
+   * (this side's bell rings once there is room: try again then) or dead. 35 ns; allocates nothing.
    */
   push(record: Int32Array): boolean;
   /** The peer broke the rules: nothing goes through this ring any more. */
@@ -52,7 +46,7 @@ export interface RingProducer {
 export interface RingConsumer {
   /**
    * Takes the next record: copies it, once, into `into`, which the peer cannot reach. False when there is none, or
-   * when the ring is dead. 25 ns; allocates nothing. A hostile peer can keep records coming for ever: bound the loop.
+   * when the ring is dead. 30 ns; allocates nothing. A hostile peer can keep records coming for ever: bound the loop.
    */
   take(into: Int32Array): boolean;
   /** The peer broke the rules: nothing comes through this ring any more. */
@@ -107,7 +101,7 @@ export function openRingProducer(place: RingPlace, bell?: BellPlace): RingProduc
       head = (head + 1) | 0;
       room--;
       Atomics.store(words, at + HEAD, head);
-      if (bell !== undefined) ringBell(bell.words, bell.at);
+      if (bell !== undefined) ringBell(bell.words, bell.at, bell.pipe);
       return true;
     },
     get dead() {
@@ -142,7 +136,7 @@ export function openRingConsumer(place: RingPlace, bell?: BellPlace): RingConsum
       tail = (tail + 1) | 0;
       Atomics.store(words, at + TAIL, tail);
       if (Atomics.load(words, at + FULL) !== 0 && Atomics.exchange(words, at + FULL, 0) !== 0) {
-        if (bell !== undefined) ringBell(bell.words, bell.at);
+        if (bell !== undefined) ringBell(bell.words, bell.at, bell.pipe);
       }
       return true;
     },

@@ -59,6 +59,22 @@ const modes: Readonly<Record<string, () => void>> = {
       ringBell(words, toTest.bell.at);
     }
   },
+  'echo-piped'() {
+    const listener = listenToBell(
+      words,
+      toPeer.bell.at,
+      () => {
+        if (!echo()) void listener.close();
+      },
+      { pipe: 4 },
+    );
+  },
+  'ring-piped'() {
+    for (let ring = 1; ring <= RINGS_TO_MAKE; ring++) {
+      Atomics.store(words, FUTEX, ring);
+      ringBell(words, toTest.bell.at, 5);
+    }
+  },
   'exit-while-listening'() {
     listenToBell(words, toPeer.bell.at, () => {});
     setTimeout(() => process.exit(7), 300);
