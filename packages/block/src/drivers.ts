@@ -1,6 +1,7 @@
 import type { DriverRow } from './graph/driver.ts';
 import { probeVdi } from './vdi/probe-vdi.ts';
 import { probeVhd } from './vhd/probe-vhd.ts';
+import { probeVhdx } from './vhdx/probe-vhdx.ts';
 
 /**
  * The table of drivers that need nothing but the language and web APIs; `node/drivers.ts` adds the others. A row
@@ -27,5 +28,12 @@ export const DRIVERS: readonly DriverRow[] = [
     help: 'Virtual PC and Hyper-V disk image, VHD',
     probe: probeVhd,
     load: async () => (await import('./vhd/vhd-driver.ts')).vhdDriver,
+  },
+  {
+    kind: 'format',
+    name: 'vhdx',
+    help: 'Hyper-V disk image, VHDX',
+    probe: probeVhdx,
+    load: async () => (await import('./vhdx/vhdx-driver.ts')).vhdxDriver,
   },
 ];

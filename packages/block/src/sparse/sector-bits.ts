@@ -46,11 +46,12 @@ export async function bitRun(
   return { present, length: Math.min(length, end - from) };
 }
 
-/** Marks whole sectors. Resolves once that is stored. */
+/** Marks whole sectors, or takes their marks away. Resolves once that is stored. */
 export async function setBits(
   pages: TablePages,
   bitmap: TableRegion,
   { from, length, sectorSize, order, base = 0 }: SectorBits,
+  present = true,
 ): Promise<void> {
   const first = base + from / sectorSize;
   const end = first + length / sectorSize;
@@ -62,7 +63,8 @@ export async function setBits(
     await pages.update(bitmap, begin >>> 3, (page) => {
       for (let sector = begin; sector < stop; sector++) {
         const byte = (sector - pageStart) >>> 3;
-        page.setUint8(byte, page.getUint8(byte) | maskOf(sector, order));
+        const mask = maskOf(sector, order);
+        page.setUint8(byte, present ? page.getUint8(byte) | mask : page.getUint8(byte) & ~mask);
       }
     });
     at = stop;

@@ -1,0 +1,60 @@
+import type { BlockNode } from '../graph/block-node.ts';
+import { checkCancelled } from '../graph/check-range.ts';
+import type { CheckReport, RepairMode, WorkOptions } from '../graph/format-node.ts';
+import { batEntriesOf, scanBat } from './scan-bat.ts';
+import { MIB, VhdxHeaders } from './vhdx-header.ts';
+import type { VhdxMap } from './vhdx-map.ts';
+import { damagedRegionTables, writeRegions } from './vhdx-regions.ts';
+
+/**
+ * Looks for table entries that contradict each other or the file, unused room, and damaged copies of headers and
+ * region tables. `leaks` cuts off what is unused at the end; `all` also writes damaged copies anew. (A log is
+ * replayed when the image is opened for writing.) Nothing else may be under way.
+ */
+export async function checkVhdx(
+  file: BlockNode,
+  headers: VhdxHeaders,
+  map: VhdxMap,
+  repair: RepairMode,
+  options: WorkOptions & { readonly onFinding?: (line: string) => void } = {},
+): Promise<CheckReport> {
+  checkCancelled(options.signal);
+  let corruptions = 0;
+  const finding = (line: string): void => {
+    corruptions++;
+    options.onFinding?.(line);
+  };
+  const { logOffset, logLength } = headers.current;
+  const log = logLength > 0 ? [{ offset: logOffset, length: logLength }] : [];
+  const scan = await scanBat(file, map.regions.bat, map.layout, [...map.regions.all, ...log], finding);
+  const wrong = corruptions;
+  const damagedHeaders = await VhdxHeaders.damaged(file);
+  const damagedTables = await damagedRegionTables(file);
+  if (damagedHeaders > 0) finding('ERROR: a header is damaged');
+  if (damagedTables > 0) finding('ERROR: a region table is damaged');
+  let corruptionsFixed = 0;
+  let leaksFixed = 0;
+  if (repair === 'all' && corruptions > wrong) {
+    if (damagedTables > 0) await writeRegions(file, map.regions.table);
+    // Twice: each goes to the other place.
+    if (damagedHeaders > 0) for (let i = 0; i < 2; i++) await headers.update({});
+    corruptionsFixed = corruptions - wrong;
+  }
+  const unusedAtEnd = Math.max(0, Math.floor((file.size - scan.end) / MIB));
+  if (repair !== 'none' && corruptions === corruptionsFixed && unusedAtEnd > 0) {
+    await file.resize?.(scan.end, { shrink: true });
+    await file.flush();
+    leaksFixed = unusedAtEnd;
+    await map.reload();
+  }
+  return {
+    corruptions: corruptions - corruptionsFixed,
+    leaks: Math.max(0, scan.unused - leaksFixed),
+    checkErrors: 0,
+    corruptionsFixed,
+    leaksFixed,
+    imageEndOffset: scan.end,
+    totalClusters: Math.min(map.layout.blocks, batEntriesOf(map.layout)),
+    allocatedClusters: scan.used,
+  };
+}
