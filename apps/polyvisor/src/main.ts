@@ -23,7 +23,8 @@ async function main(args: readonly string[]): Promise<number> {
     const handler = await parsed.command.load();
     return await handler(parsed.context);
   } catch (error) {
-    return report(error);
+    const group = COMMANDS.find(({ name }) => name.split(' ')[0] === args[0]);
+    return report(error, group?.errorStatus);
   }
 }
 
@@ -40,7 +41,7 @@ function showHelp(topic: string): number {
 }
 
 /** Prints an error, a line for each mistake; gives the exit status. */
-function report(error: unknown): number {
+function report(error: unknown, fixedStatus: number | undefined): number {
   const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
   let status = 0;
   for (const each of errors) {
@@ -49,7 +50,7 @@ function report(error: unknown): number {
     process.stderr.write(
       `polyvisor: ${known ? each.message : each instanceof Error ? (each.stack ?? each.message) : String(each)}\n`,
     );
-    status = Math.max(status, known ? exitStatusOfError(each.code) : 1);
+    status = Math.max(status, fixedStatus ?? (known ? exitStatusOfError(each.code) : 1));
   }
   return status;
 }

@@ -22,3 +22,6 @@ export { FilterNode } from './filter/filter-node.ts';
 export { RecorderNode, replay } from './record/recorder-node.ts';
 export type { PowerCut, RecordedEvent } from './record/recorder-node.ts';
 export * from './operations/index.ts';
+export { forEachParallel, piecesOf } from './graph/parallel.ts';
+export { isZero, zeroRun } from './graph/is-zero.ts';
+export { PartNode } from './part/part-node.ts';

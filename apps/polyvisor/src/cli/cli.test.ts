@@ -104,7 +104,7 @@ describe('completion', () => {
   };
   const testIfBash = spawnSync('bash', ['--version']).status === 0 ? test : test.skip;
   testIfBash('bash offers commands, options and values', () => {
-    expect(complete('polyvisor', 'i')).toEqual(['image']);
+    expect(complete('polyvisor', 'i')).toEqual(['image', 'img', 'io']);
     expect(complete('polyvisor', 'image', '')).toEqual(['pull', 'ls', 'inspect', 'rm', 'build-rootfs']);
     expect(complete('polyvisor', 'run', '--mem')).toEqual(['--memory']);
     expect(complete('polyvisor', 'run', '--console', '')).toEqual(['serial', 'virtio', 'none']);

@@ -41,6 +41,10 @@ export interface CommandSpec {
   /** Shown below the options. */
   readonly notes?: readonly string[];
   readonly examples: readonly string[];
+  /** Operands may look like `-10M`. */
+  readonly signedOperands?: boolean;
+  /** Exit status of every error, wrong usage included; undefined: as the error's code says. */
+  readonly errorStatus?: number;
   /** Loaded when the command runs: a start must read little. */
   readonly load: () => Promise<CommandHandler>;
 }

@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from './command-spec.ts';
+import { IMG_COMMANDS } from './img-commands.ts';
 import { RUN_ONLY_OPTIONS, RUN_SETTINGS } from './run-options.ts';
 
 const FORMAT: OptionSpec = {
@@ -110,6 +111,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     load: async () => (await import('../commands/image-build-rootfs.ts')).imageBuildRootfs,
   },
+  ...IMG_COMMANDS,
   {
     name: 'config schema',
     summary: 'Print the JSON schema of configuration files.',

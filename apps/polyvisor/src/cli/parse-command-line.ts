@@ -11,7 +11,8 @@ export type ParsedCommandLine =
   | { readonly kind: 'version' };
 
 /**
- * Finds the command and its options. `--name value`, `--name=value`, `-n value`; `--` ends the options.
+ * Finds the command and its options. `--name value`, `--name=value`, `-n value`, `-nvalue`, `-abc` for switches;
+ * `--` ends the options.
  * Errors: `invalid-argument`, with the nearest known word as a hint.
  */
 export function parseCommandLine(
@@ -42,8 +43,39 @@ export function parseCommandLine(
   );
 }
 
-function parseOptions(command: CommandSpec, args: readonly string[]): ParsedCommandLine {
+/** Takes `-abc` and `-nvalue` apart, where the first letter is an option's and the whole isn't. */
+function* splitShort(args: readonly string[], known: readonly OptionSpec[]): Generator<string> {
+  const byLetter = (letter: string): OptionSpec | undefined => known.find(({ short }) => short === letter);
+  let valueFollows = false;
+  for (const [index, arg] of args.entries()) {
+    if (arg === '--' && !valueFollows) {
+      yield* args.slice(index);
+      return;
+    }
+    let rest = arg;
+    if (!valueFollows && /^-[^-]./.test(arg) && byLetter(arg[1]!) !== undefined) {
+      while (rest.length > 2) {
+        const option: OptionSpec | undefined = byLetter(rest[1]!);
+        if (option === undefined) break;
+        yield `-${rest[1]!}`;
+        rest = option.value === undefined ? `-${rest.slice(2)}` : rest.slice(2);
+        if (option.value !== undefined) {
+          valueFollows = true;
+          break;
+        }
+      }
+    }
+    yield rest;
+    const option: OptionSpec | undefined = valueFollows
+      ? undefined
+      : known.find(({ name, short }) => rest === `--${name}` || rest === `-${short ?? ''}`);
+    valueFollows = option?.value !== undefined;
+  }
+}
+
+function parseOptions(command: CommandSpec, given: readonly string[]): ParsedCommandLine {
   const known = [...command.options, HELP_OPTION];
+  const args = [...splitShort(given, known)];
   const values: Record<string, string[] | boolean> = {};
   const operands: string[] = [];
   const see = `see: polyvisor ${command.name} --help`;
@@ -53,7 +85,7 @@ function parseOptions(command: CommandSpec, args: readonly string[]): ParsedComm
       operands.push(...args.slice(i + 1));
       break;
     }
-    if (!arg.startsWith('-') || arg === '-') {
+    if (!arg.startsWith('-') || arg === '-' || (command.signedOperands === true && /^-\d/.test(arg))) {
       operands.push(arg);
       continue;
     }

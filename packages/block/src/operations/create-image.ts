@@ -65,7 +65,14 @@ export async function createImage(
   // What is there must not be lost to an option that the format then refuses.
   const { preallocation: _, ...cheap } = values;
   const trial = new MemoryNode({ name: nameOf(reference), growable: true });
-  await driver.create(trial, { size, values: cheap, ...io }, createContextFor(trial, opening, environment));
+  await driver.create(
+    trial,
+    { size, values: cheap, ...io },
+    {
+      ...createContextFor(trial, opening, environment),
+      createFile: async (name) => new MemoryNode({ name, growable: true }),
+    },
+  );
   const file = await createProtocol(reference, { ...io, protocol }, environment);
   try {
     await driver.create(file, { size, values, ...io }, createContextFor(file, opening, environment));

@@ -13,7 +13,6 @@ export const rawDriver: FormatDriver = {
     {
       name: 'preallocation',
       type: ['off', 'falloc', 'full'],
-      default: 'off',
       help: 'preallocation mode (off: a hole, falloc: space is reserved, full: zeroes are written)',
     },
   ],
