@@ -23,4 +23,14 @@ export const CONTROL = {
   comparatorChanges: 0x128,
   /** 1: one of the fences asked for is over instruction fetches. */
   fenceCode: 0x12c,
+  /** What each of eight vCPUs wants flushed here, {@link FENCE_REQUEST} each. */
+  fenceRequests: 0x140,
+  /** Behind the last one. */
+  end: 0x1c0,
 } as const;
+
+/**
+ * A request for a fence over addresses, in words: whether there is one (0 none, 1 asked, 2 being written or read), what
+ * (number of pages, 0 for all; an address space), number of the first page. `size` is in bytes.
+ */
+export const FENCE_REQUEST = { state: 0, what: 1, pageLow: 2, pageHigh: 3, size: 16 } as const;

@@ -82,6 +82,7 @@ interface SoftmmuExports {
   fetch_check(env: number, va: bigint, page: number): number;
   flush_all(env: number): void;
   flush_fetch(env: number): void;
+  flush_page(env: number, va: bigint): void;
   drop_write_entries(env: number, pa: bigint): number;
   journal_start(at: number, entries: number): void;
   journal_position(): number;
@@ -167,7 +168,7 @@ export class Engine {
         this.cache.records(page, this.decodeMode(mode)) | 0,
       code_write: (_env: number, address: number, width: number) => this.codeWritten(address >>> 0, width),
       private_page: (_env: number, address: number) => this.privatePage(address >>> 0),
-      private_fetch: () => this.putOffAlone(),
+      private_fetch: () => this.privateFetch(),
       decode: (_env: number, record: number) => this.decode(record >>> 0),
       crossing: (_env: number, record: number) => this.crossing(record >>> 0),
       hot: (_env: number, record: number) => this.hot(record >>> 0),
@@ -228,6 +229,11 @@ export class Engine {
     this.softmmu.flush_all(this.env);
   }
 
+  /** Drops what the TLBs have of one page. */
+  flushPage(va: bigint): void {
+    this.softmmu.flush_page(this.env, va);
+  }
+
   /** Stores log what they overwrite at address `at`, `entries` at most; 0 ends it. Flushes the TLBs. */
   journal(at: number, entries: number): void {
     this.softmmu.journal_start(at, entries);
@@ -254,6 +260,13 @@ export class Engine {
     if (this.holdsCode(host) && !this.alone) return this.putOffAlone();
     this.wantedPage = host - (host % PAGE_SIZE);
     this.options.lockstep?.deferral.begin();
+  }
+
+  /** An instruction of a page that has a copy. One alone is in both alike. */
+  private privateFetch(): number {
+    if (this.alone) return 0;
+    this.putOffAlone();
+    return 1;
   }
 
   /** Code is read from memory itself, never from a copy: what mixes the two waits until the stores are really done. */

@@ -288,7 +288,7 @@ export class Lockstep {
     const keep: [number, number][] = [
       [ENV.exitRequest, 4],
       [ENV.wake, 8],
-      [CONTROL.kick, 0x40],
+      [CONTROL.kick, CONTROL.end - CONTROL.kick],
     ];
     const saved = keep.map(([offset, size]) => this.bytes.slice(this.env + offset, this.env + offset + size));
     this.bytes.set(this.before, this.env);

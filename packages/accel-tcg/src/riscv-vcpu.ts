@@ -1,19 +1,21 @@
-// Over 600 lines: life, running, time and fences of a hart share its one block and its one safe point (`attend`).
-import { createSharedClock, type ClockHandle, type SharedClock } from '@polyvisor/clock';
+import type { ClockHandle } from '@polyvisor/clock';
 import { COUNTER_FENCE } from '@polyvisor/guest-memory';
 import { PolyvisorError, type StateSection, type VcpuExit } from '@polyvisor/contracts';
 import { F, RISCV, STATE_FIELDS, stateOffset, X } from '@polyvisor/isa-riscv';
+import { OPTION } from '@polyvisor/softfloat/flags';
 import { ENV, EXIT } from '@polyvisor/tcg';
 import { comparedFields } from './compared-fields.ts';
 import { CONTROL } from './control.ts';
 import { Deferral } from './deferral.ts';
 import { Engine, type EngineHost, type EngineOptions, type Functions } from './engine.ts';
+import { HartFences, pageRange } from './hart-fences.ts';
+import { HartTime } from './hart-time.ts';
 import { Lockstep } from './lockstep.ts';
 import { PrivatePages } from './private-pages.ts';
 import type * as stateCodec from './riscv-state.ts';
 import type { HartBlock } from './riscv-state.ts';
 import type { Signals } from './signals.ts';
-import { JOURNAL_BYTES, PRIVATE_BYTES, VM_WORD, type VmLayout } from './vm-layout.ts';
+import { JOURNAL_BYTES, PRIVATE_BYTES, type VmLayout } from './vm-layout.ts';
 
 /** What the vCPU asks of its machine; the machine's own type has the same shape. */
 export interface RiscvVcpuHost {
@@ -47,13 +49,6 @@ const ECALL = { continue: 0, halt: 1, shutdown: 2, wait: 3 } as const;
 const FEATURE = { sbi: 1, smp: 2 } as const;
 /** Instructions between two looks around while interpreting. */
 const QUANTUM = 50_000;
-/** fpOptions bit: `relaxed_madd` is fused here. */
-const FP_HOST_FMA = 1 << 8;
-/** icount: nanoseconds of guest time for an instruction (QEMU's `shift=1`). */
-const NS_PER_INSTRUCTION = 2;
-const NEVER = 0xffff_ffff_ffff_ffffn;
-/** Kind of a remote fence that is over instruction fetches; others are over translations of addresses. */
-const FENCE_CODE = 0;
 const PRIVILEGE_MACHINE = 3;
 
 type StateCodec = typeof stateCodec;
@@ -68,11 +63,7 @@ interface IsaExports {
 }
 
 const FIELD = {
-  mtimecmp: stateOffset('mtimecmp'),
-  stimecmp: stateOffset('stimecmp'),
-  menvcfg: stateOffset('menvcfg'),
   mip: stateOffset('mip'),
-  privilege: stateOffset('privilege'),
   features: stateOffset('features'),
   mhartid: stateOffset('mhartid'),
 } as const;
@@ -86,13 +77,10 @@ export class RiscvVcpu {
   private readonly env: number;
   private readonly words: Int32Array;
   private readonly big: BigUint64Array;
-  private readonly doubles: Float64Array;
-  private readonly clock: SharedClock;
   private readonly isa: IsaExports;
-  private comparatorSeen = 0;
+  private readonly time: HartTime;
+  private readonly fences: HartFences;
   private readonly lockstep: Lockstep | undefined;
-  /** During a lockstep step time stands still: both tiers must see the same. */
-  private frozen = false;
   private stateCodec: StateCodec | undefined;
   /** Inside WFI; `run` goes on waiting. */
   private waiting = false;
@@ -113,8 +101,16 @@ export class RiscvVcpu {
     this.env = layout.vcpus + index * ENV.size;
     this.words = new Int32Array(memory.buffer);
     this.big = new BigUint64Array(memory.buffer);
-    this.doubles = new Float64Array(memory.buffer);
-    this.clock = createSharedClock(options.clock);
+    const { clock, nsPerTick, icount } = options;
+    this.time = new HartTime({
+      memory,
+      env: this.env,
+      layout,
+      clock,
+      nsPerTick,
+      icount,
+      instructionCount: () => this.engine.instructionCount(),
+    });
 
     const softfloat = new WebAssembly.Instance(options.softfloat, { env: { memory } }).exports;
     // The helpers call the engine for stores to watched pages: bound once the engine exists.
@@ -122,9 +118,9 @@ export class RiscvVcpu {
     const isa = new WebAssembly.Instance(options.isa, {
       env: { memory },
       host: {
-        clock: () => this.updateTicks(),
-        timer_changed: () => this.timerChanged(),
-        fence_i: () => this.fenceI(),
+        clock: () => this.time.update(),
+        timer_changed: () => this.time.comparatorWritten(),
+        fence_i: () => this.fences.fenceCode(),
         code_write: (_env: number, address: number, width: number) =>
           late.engine?.codeWritten(address >>> 0, width),
         mmio_read: () => 1,
@@ -148,7 +144,7 @@ export class RiscvVcpu {
     const outside: EngineHost = {
       mmioRead: (gpa, width) => this.mmioRead(gpa, width),
       mmioWrite: (gpa, width, low, high) => this.mmioWrite(gpa, width, low, high),
-      installed: () => this.wakeTimerThread(),
+      installed: () => this.time.wakeThread(),
     };
     const arenasEach = options.lockstep ? 2 : 1;
     const makeEngine = (arena: number, from: Omit<EngineOptions, 'env' | 'arena'>): Engine => {
@@ -183,6 +179,8 @@ export class RiscvVcpu {
       );
     }
     late.engine = this.engine;
+    const { signals } = options;
+    this.fences = new HartFences({ index, vcpus: engine.vcpus, memory, layout, signals }, this.engine);
     this.reset();
   }
 
@@ -199,20 +197,19 @@ export class RiscvVcpu {
     this.setField(FIELD.mhartid, 8, BigInt(this.index));
     this.setField(FIELD.features, 4, BigInt(this.baseFeatures()));
     this.words[(this.env + ENV.fpFlags) >>> 2] = 0;
-    this.words[(this.env + ENV.fpOptions) >>> 2] = this.options.fmaFused ? FP_HOST_FMA : 0;
+    this.words[(this.env + ENV.fpOptions) >>> 2] = this.options.fmaFused ? OPTION.HOST_FMA_FUSED : 0;
     this.words[(this.env + ENV.vcpu) >>> 2] = this.index;
     this.words[(this.env + ENV.depth) >>> 2] = 0;
     Atomics.store(this.words, (this.env + CONTROL.softSet) >>> 2, 0);
     this.waiting = false;
     this.deferred = false;
     this.deferral.reset();
-    // The comparator is the machine's, not the hart's: it is read again.
-    this.comparatorSeen = 0;
+    this.time.reset();
     // A flush takes only what was used: an unused TLB holds zeros, which would match address 0.
     this.words[(this.env + ENV.tlbUsed) >>> 2] = -1;
     this.isa.refresh(this.env);
     (this.lockstep ?? this.engine).flushCode();
-    this.armTimer();
+    this.time.arm();
   }
 
   enter(privilege: 3 | 1, pcLow: number, pcHigh: number): void {
@@ -246,7 +243,7 @@ export class RiscvVcpu {
   }
 
   close(): void {
-    this.clock.close();
+    this.time.close();
   }
 
   // --- registers
@@ -318,21 +315,20 @@ export class RiscvVcpu {
       this.isa.refresh(this.env);
       codec.restoreReservation(this.block(), state);
       this.waiting = state.waiting;
-      if (this.options.icount)
-        this.idleNs = this.clock.nowNs() - this.engine.instructionCount() * NS_PER_INSTRUCTION;
+      this.time.adoptClock();
     } catch (error) {
       this.reset();
       throw error;
     }
-    this.armTimer();
+    this.time.arm();
   }
 
   // --- running
 
   run(): VcpuExit {
-    this.startRunning();
+    this.fences.startRunning();
     // It sleeps while guest time stands still, and nobody else tells it that it goes on.
-    if (!this.options.icount) this.wakeTimerThread();
+    if (!this.options.icount) this.time.wakeThread();
     try {
       // WFI goes on where a kick ended it.
       return (this.waiting ? this.wait() : undefined) ?? this.loop();
@@ -340,31 +336,9 @@ export class RiscvVcpu {
       // Whoever finds this vCPU standing still may rely on its having told what it overwrote.
       this.engine.readCodeLog();
       // Whoever saves the machine saves the time up to here.
-      if (this.options.icount) this.updateTicks();
-      this.stopRunning();
+      if (this.options.icount) this.time.update();
+      this.fences.stopRunning();
     }
-  }
-
-  /** From here on others wait for this vCPU where they need to; before guest code runs, {@link attend} must. */
-  private startRunning(): void {
-    Atomics.store(this.words, (this.env + CONTROL.running) >>> 2, 1);
-    this.engine.readCodeLog(true);
-  }
-
-  private stopRunning(): void {
-    Atomics.store(this.words, (this.env + CONTROL.running) >>> 2, 0);
-    this.notifyWaiters();
-  }
-
-  /** Somebody may wait until this vCPU has read the code log, has done its fences or stands still. */
-  private notifyWaiters(): void {
-    if (Atomics.load(this.words, this.waiters) === 0) return;
-    Atomics.notify(this.words, (this.env + CONTROL.fenceDone) >>> 2);
-    Atomics.notify(this.words, (this.env + CONTROL.codeLogTail) >>> 2);
-  }
-
-  private get waiters(): number {
-    return (this.options.layout.words >>> 2) + VM_WORD.waiters;
   }
 
   private loop(): VcpuExit {
@@ -373,7 +347,7 @@ export class RiscvVcpu {
     for (;;) {
       Atomics.store(words, exitRequest, 0);
       if (this.attend()) return 'kicked';
-      this.updateTicks();
+      this.time.update();
       if (this.options.icount) this.serveDueTimers();
       this.isa.poll(env);
       const code = this.step();
@@ -392,13 +366,13 @@ export class RiscvVcpu {
       const code = this.engine.run();
       return this.deferred ? this.performDeferred() : code;
     }
-    this.frozen = true;
+    this.time.frozen = true;
     try {
       this.deferred = false;
       const code = this.lockstep.run(this.quantum());
       return this.deferred ? this.performDeferred() : code;
     } finally {
-      this.frozen = false;
+      this.time.frozen = false;
     }
   }
 
@@ -432,24 +406,16 @@ export class RiscvVcpu {
     const { words, env } = this;
     const soft = Atomics.exchange(words, (env + CONTROL.softSet) >>> 2, 0);
     if (soft !== 0) words[(env + FIELD.mip) >>> 2] = (words[(env + FIELD.mip) >>> 2] as number) | soft;
-    const changes = Atomics.load(words, (env + CONTROL.comparatorChanges) >>> 2);
-    if (changes !== this.comparatorSeen) {
-      this.comparatorSeen = changes;
-      words[(env + FIELD.mtimecmp) >>> 2] = words[(env + CONTROL.comparator) >>> 2] as number;
-      words[(env + FIELD.mtimecmp + 4) >>> 2] = words[(env + CONTROL.comparator + 4) >>> 2] as number;
-      this.armTimer();
-    }
+    this.time.readComparator();
     this.engine.safePoint();
-    this.serveFences();
-    this.notifyWaiters();
+    this.fences.serve();
+    this.fences.notifyWaiters();
     return Atomics.exchange(words, (env + CONTROL.kick) >>> 2, 0) !== 0;
   }
 
   private quantum(): number {
     if (!this.options.icount) return QUANTUM;
-    const dueNs = Math.min(this.nextDueNs(), this.clock.nextDeadlineNs());
-    const left = Math.ceil((dueNs - this.clock.nowNs()) / NS_PER_INSTRUCTION);
-    return Math.max(1, Math.min(QUANTUM, left));
+    return Math.max(1, Math.min(QUANTUM, this.time.instructionsLeft()));
   }
 
   private wait(): VcpuExit | undefined {
@@ -460,7 +426,7 @@ export class RiscvVcpu {
       const seen = Atomics.load(words, wake);
       Atomics.store(words, (env + ENV.exitRequest) >>> 2, 0);
       if (this.attend()) return 'kicked';
-      this.updateTicks();
+      this.time.update();
       if (this.isa.wakeup(env) !== 0) {
         this.waiting = false;
         return undefined;
@@ -469,36 +435,26 @@ export class RiscvVcpu {
         this.skipToTimer();
         continue;
       }
-      const dueNs = this.nextDueNs();
-      const delayMs = dueNs === Infinity ? Infinity : Math.max(0, (dueNs - this.clock.nowNs()) / 1e6);
+      const delayMs = this.time.delayMs();
       if (delayMs === 0) continue;
       // Nobody has to wait for a sleeping vCPU: it looks at everything before it goes on.
-      this.stopRunning();
+      this.fences.stopRunning();
       Atomics.wait(words, wake, seen, delayMs);
-      this.startRunning();
+      this.fences.startRunning();
     }
   }
 
   /** icount: nothing runs, so time jumps to the next timer, or waits for the outside. */
   private skipToTimer(): void {
-    const dueNs = Math.min(this.nextDueNs(), this.clock.nextDeadlineNs());
-    if (dueNs === Infinity) {
-      const wake = (this.env + ENV.wake) >>> 2;
-      Atomics.wait(this.words, wake, Atomics.load(this.words, wake), 10);
-      return;
-    }
-    this.idleNs += Math.max(0, dueNs - this.clock.nowNs());
-    this.updateTicks();
-    this.serveDueTimers();
+    if (this.time.skip()) return this.serveDueTimers();
+    const wake = (this.env + ENV.wake) >>> 2;
+    Atomics.wait(this.words, wake, Atomics.load(this.words, wake), 10);
   }
 
   /** icount: devices' timers run between two instructions, at their time. */
   private serveDueTimers(): void {
-    if (this.clock.nextDeadlineNs() <= this.clock.nowNs()) this.host.serviceTimers();
+    if (this.time.devicesAreDue()) this.host.serviceTimers();
   }
-
-  /** icount: guest time that passed without instructions. */
-  private idleNs = 0;
 
   private serveHost(): VcpuExit | undefined {
     const call = this.host.environmentCall;
@@ -519,63 +475,22 @@ export class RiscvVcpu {
     }
   }
 
-  // --- time
-
-  private updateTicks(): void {
-    if (this.frozen) return;
-    if (this.options.icount)
-      this.clock.publish(this.engine.instructionCount() * NS_PER_INSTRUCTION + this.idleNs);
-    const ticks = Math.floor(this.clock.nowNs() / this.options.nsPerTick);
-    const at = (this.env + ENV.ticks) >>> 2;
-    this.words[at] = ticks | 0;
-    this.words[at + 1] = (ticks / 4294967296) | 0;
-  }
-
-  /** The guest wrote a comparator. */
-  private timerChanged(): void {
-    this.armTimer();
-    // The quantum may be too long now. The writing instruction leaves translated code anyway.
-    if (this.options.icount) Atomics.store(this.words, (this.env + ENV.exitRequest) >>> 2, 1);
-  }
-
-  /** Tells the timer thread when this hart's next comparator is due. */
-  private armTimer(): void {
-    const machine = this.big[(this.env + FIELD.mtimecmp) >>> 3] as bigint;
-    const sstc = ((this.big[(this.env + FIELD.menvcfg) >>> 3] as bigint) >> 63n) & 1n;
-    const supervisor = sstc === 1n ? (this.big[(this.env + FIELD.stimecmp) >>> 3] as bigint) : NEVER;
-    const due = machine < supervisor ? machine : supervisor;
-    this.updateTicks();
-    const now = this.big[(this.env + ENV.ticks) >>> 3] as bigint;
-    // A comparator that has passed already keeps its level; only a later one needs a wake-up.
-    let nextTicks = Infinity;
-    if (machine > now && machine !== NEVER) nextTicks = Number(machine);
-    if (supervisor > now && supervisor !== NEVER) nextTicks = Math.min(nextTicks, Number(supervisor));
-    const dueNs = nextTicks * this.options.nsPerTick;
-    const at = (this.env + CONTROL.timerDueNs) >>> 3;
-    const before = this.doubles[at] as number;
-    this.doubles[at] = dueNs;
-    // The thread sleeps until the earliest comparator that has not passed; one that has doesn't wake it.
-    if (dueNs !== Infinity && (dueNs < before || before <= this.clock.nowNs())) this.wakeTimerThread();
-    if (due <= now) Atomics.store(this.words, (this.env + ENV.exitRequest) >>> 2, 1);
-  }
-
-  /** Guest time of the next comparator that has not passed yet. */
-  private nextDueNs(): number {
-    const at = (this.env + CONTROL.timerDueNs) >>> 3;
-    if ((this.doubles[at] as number) <= this.clock.nowNs()) this.armTimer();
-    return this.doubles[at] as number;
-  }
-
-  private wakeTimerThread(): void {
-    const wake = (this.options.layout.words >>> 2) + VM_WORD.timerWake;
-    Atomics.add(this.words, wake, 1);
-    Atomics.notify(this.words, wake);
-  }
+  // --- what firmware asks for
 
   setSupervisorTimer(low: number, high: number): void {
-    this.words[(this.env + FIELD.stimecmp) >>> 2] = low | 0;
-    this.words[(this.env + FIELD.stimecmp + 4) >>> 2] = high | 0;
-    this.armTimer();
+    this.time.setSupervisorTimer(low, high);
+  }
+
+  remoteFence(
+    mask: number,
+    kind: number,
+    startLow: number,
+    startHigh: number,
+    sizeLow: number,
+    sizeHigh: number,
+    asid: number,
+  ): void {
+    this.fences.remote(mask, kind, pageRange(startLow, startHigh, sizeLow, sizeHigh), asid);
   }
 
   // --- devices
@@ -588,7 +503,7 @@ export class RiscvVcpu {
   }
 
   private performRead(gpa: number, width: number): number {
-    if (this.options.icount) this.updateTicks();
+    if (this.options.icount) this.time.update();
     const low = this.host.mmioRead(gpa, width);
     const at = (this.env + ENV.mmioValue) >>> 2;
     this.words[at] = low | 0;
@@ -606,78 +521,8 @@ export class RiscvVcpu {
   }
 
   private performWrite(gpa: number, width: number, low: number, high: number): number {
-    if (this.options.icount) this.updateTicks();
+    if (this.options.icount) this.time.update();
     this.host.mmioWrite(gpa, width, low >>> 0, high >>> 0);
     return this.host.fault ? 1 : 0;
-  }
-
-  // --- fences between harts
-
-  remoteFence(mask: number, kind: number, ..._range: number[]): void {
-    const { words } = this;
-    const { layout, signals } = this.options;
-    const wanted: { env: number; sequence: number }[] = [];
-    for (let hart = 0; hart < this.options.engine.vcpus; hart++) {
-      if ((mask & (1 << hart)) === 0) continue;
-      const env = layout.vcpus + hart * ENV.size;
-      if (kind === FENCE_CODE) Atomics.store(words, (env + CONTROL.fenceCode) >>> 2, 1);
-      const sequence = (Atomics.add(words, (env + CONTROL.fenceWanted) >>> 2, 1) + 1) | 0;
-      // A hart that stands still does it before it runs again.
-      if (hart === this.index || Atomics.load(words, (env + CONTROL.running) >>> 2) === 0) continue;
-      signals.nudge(hart);
-      wanted.push({ env, sequence });
-    }
-    this.serveFences();
-    for (const { env, sequence } of wanted) this.awaitOther(env, CONTROL.fenceDone, sequence);
-  }
-
-  /** Waits until a counter of another vCPU has come to `goal`, or that vCPU stands still. Serves what others wait for. */
-  private awaitOther(env: number, counter: number, goal: number): void {
-    const { words, waiters } = this;
-    const at = (env + counter) >>> 2;
-    Atomics.add(words, waiters, 1);
-    try {
-      for (;;) {
-        const seen = Atomics.load(words, at);
-        if (((seen - goal) | 0) >= 0 || Atomics.load(words, (env + CONTROL.running) >>> 2) === 0) return;
-        this.engine.readCodeLog();
-        this.notifyWaiters();
-        if (counter === CONTROL.fenceDone) this.serveFences();
-        Atomics.wait(words, at, seen, 1);
-      }
-    } finally {
-      Atomics.sub(words, waiters, 1);
-    }
-  }
-
-  /** Fences that others asked of this hart: everything is dropped, whatever the range. */
-  private serveFences(): void {
-    const { words, env } = this;
-    const wanted = Atomics.load(words, (env + CONTROL.fenceWanted) >>> 2);
-    const done = (env + CONTROL.fenceDone) >>> 2;
-    if (Atomics.load(words, done) === wanted) return;
-    if (Atomics.exchange(words, (env + CONTROL.fenceCode) >>> 2, 0) !== 0) this.fenceI();
-    this.engine.flushTlb();
-    Atomics.store(words, done, wanted);
-    this.notifyWaiters();
-  }
-
-  /**
-   * Stores of others to pages that this hart has translated since they looked at the code log last may have gone
-   * unnoticed: they are asked to look (what they had write entries for, they report), then this hart does.
-   */
-  private fenceI(): void {
-    const { words } = this;
-    const { layout, signals, engine } = this.options;
-    const goal = this.engine.translatedUpTo();
-    for (let hart = 0; hart < engine.vcpus; hart++) {
-      const env = layout.vcpus + hart * ENV.size;
-      const tail = Atomics.load(words, (env + CONTROL.codeLogTail) >>> 2);
-      if (hart === this.index || ((tail - goal) | 0) >= 0) continue;
-      if (Atomics.load(words, (env + CONTROL.running) >>> 2) === 0) continue;
-      signals.nudge(hart);
-      this.awaitOther(env, CONTROL.codeLogTail, goal);
-    }
-    this.engine.readCodeLog();
   }
 }

@@ -1,4 +1,10 @@
-import { callWithBits, GUEST_OPTIONS, instantiateSoftfloat, type OperationName } from '@polyvisor/softfloat';
+import {
+  callWithBits,
+  GUEST_OPTIONS,
+  instantiateSoftfloat,
+  OPTION,
+  type OperationName,
+} from '@polyvisor/softfloat';
 import { compileSoftfloat } from '@polyvisor/softfloat/node';
 import {
   Builder,
@@ -21,7 +27,6 @@ import { CASE, codeAddress } from './test-case.ts';
 
 const FRM = stateOffset('frm');
 const USER_MODE = MODE.fp | MODE.fpDirty;
-const HOST_FMA_FUSED = 1 << 8;
 
 const unsigned = ([a = 0n, b = 0n]: readonly bigint[]): [bigint, bigint] => [
   BigInt.asUintN(64, a),
@@ -76,7 +81,7 @@ export class EvaluatedHart {
     const fcsr = view.getUint32(CASE.fcsr, true);
     env.setUint32(ENV.fpFlags, fcsr & 31, true);
     env.setUint32(FRM, fcsr >> 5, true);
-    env.setUint32(ENV.fpOptions, GUEST_OPTIONS.riscv | (hostFma ? HOST_FMA_FUSED : 0), true);
+    env.setUint32(ENV.fpOptions, GUEST_OPTIONS.riscv | (hostFma ? OPTION.HOST_FMA_FUSED : 0), true);
     env.setUint32(ENV.mode, USER_MODE, true);
     env.setBigInt64(ENV.reservation, -1n, true);
 

@@ -1,4 +1,4 @@
-import { GUEST_OPTIONS, instantiateSoftfloat, probeHostFmaFused } from '@polyvisor/softfloat';
+import { GUEST_OPTIONS, instantiateSoftfloat, OPTION, probeHostFmaFused } from '@polyvisor/softfloat';
 import { compileSoftfloat } from '@polyvisor/softfloat/node';
 import {
   createPredecoder,
@@ -29,7 +29,6 @@ const ARENA = 0x40000;
 const RAM = 0x200000;
 const RAM_SIZE = CASE.exit - CASE.base + PAGE_SIZE;
 const EBREAK = 0x00100073;
-const HOST_FMA_FUSED = 1 << 8;
 /** mstatus: FS dirty. */
 const FS_DIRTY = 3n << 13n;
 const MACHINE_MODE = 3 | (3 << MODE.mmuShift) | MODE.fp | MODE.fpDirty;
@@ -52,7 +51,7 @@ export class WasmHart {
   private readonly imports: WebAssembly.Imports;
   private readonly interpreter: (env: number) => number;
   private readonly optimizedInterpreter: (env: number) => number;
-  private readonly fused = probeHostFmaFused() ? HOST_FMA_FUSED : 0;
+  private readonly fused = probeHostFmaFused() ? OPTION.HOST_FMA_FUSED : 0;
   private fault = 0;
 
   constructor() {

@@ -54,10 +54,10 @@ declare function host_records(env: i32, page: i32, mode: i32): i32;
 // @ts-ignore: decorator
 @external("host", "private_page")
 declare function host_private_page(env: i32, host: i32): void;
-// Lockstep: code is to be fetched from a private copy. Raises.
+// Lockstep: code is to be fetched from a page that has a private copy. Not 0: raised.
 // @ts-ignore: decorator
 @external("host", "private_fetch")
-declare function host_private_fetch(env: i32): void;
+declare function host_private_fetch(env: i32): i32;
 
 // Where the last `resolve` found the bytes: in linear memory, or (0) at a physical address.
 let resolvedHost: i32 = 0;
@@ -317,10 +317,7 @@ export function fetch(env: i32): i32 {
     isa_access_fault(env, pc, EXECUTE);
     return 0;
   }
-  if (isPrivate(host)) {
-    host_private_fetch(env);
-    return 0;
-  }
+  if (isPrivate(host) && host_private_fetch(env) != 0) return 0;
   const page = <i32>(pa >> 12);
   const records = recordsOf(env, page, mode);
   fillFetch(env, pc, mode, records, page);

@@ -1,3 +1,4 @@
+import { OPTION } from '@polyvisor/softfloat/flags';
 import { ENV, type Builder, type HelperDef, type Op, type Operand, type Value } from '@polyvisor/tcg';
 import { SOFTFLOAT, type IntegerFormat } from '../helpers.ts';
 import { F, X } from '../state.ts';
@@ -85,9 +86,6 @@ const squareRoot =
     hostOrSoft(b, o, format, rounding, { bits, usable }, (mode) => b.call(helper, status(b), x, mode));
   };
 
-/** Bit of env.fpOptions that softfloat's host sets when relaxed multiply-add is known to be fused. */
-const HOST_FMA_FUSED = 1 << 8;
-
 const fused =
   (format: FloatFormat, negateProduct: boolean, negateAddend: boolean): Rounded =>
   (rounding) =>
@@ -101,7 +99,12 @@ const fused =
     const bits = toBits(b, format, b.op('fma', format.name, ...floats));
     const usable = (mode: Value): Value => {
       const options = b.loadEnv('i32', ENV.fpOptions);
-      const hostFuses = b.op('ne', 'i32', b.op('and', 'i32', options, b.i32(HOST_FMA_FUSED)), b.i32(0));
+      const hostFuses = b.op(
+        'ne',
+        'i32',
+        b.op('and', 'i32', options, b.i32(OPTION.HOST_FMA_FUSED)),
+        b.i32(0),
+      );
       return b.op(
         'and',
         'i32',
