@@ -58,6 +58,12 @@ function describe(filename) {
 function refusal(importer, source) {
   if (importer.row === undefined) return `package ${importer.name} has no row in tools/eslint/layers.js`;
   if (source.startsWith('.')) return relativeRefusal(importer, source);
+  // A module of the package itself that stands for another one on Node than in a browser.
+  if (source.startsWith('#')) {
+    return source in (readManifest(importer.folder).imports ?? {})
+      ? undefined
+      : `"imports" in package.json of ${importer.name} does not list it`;
+  }
   if (isBuiltin(source)) return builtinRefusal(importer, source);
   const packageName = source.startsWith('@') ? source.split('/', 2).join('/') : source.split('/', 1)[0];
   const only = onlyFrom[packageName];

@@ -1,4 +1,5 @@
 import type { DriverRow } from './graph/driver.ts';
+import { probeQcow2 } from './qcow2/probe-qcow2.ts';
 import { probeVdi } from './vdi/probe-vdi.ts';
 import { probeVhd } from './vhd/probe-vhd.ts';
 import { probeVhdx } from './vhdx/probe-vhdx.ts';
@@ -14,6 +15,13 @@ export const DRIVERS: readonly DriverRow[] = [
     help: 'the file is the disk, byte for byte',
     probe: () => 1,
     load: async () => (await import('./raw/raw-driver.ts')).rawDriver,
+  },
+  {
+    kind: 'format',
+    name: 'qcow2',
+    help: 'QEMU image: grows as it is used, with snapshots, backing files, compression',
+    probe: probeQcow2,
+    load: async () => (await import('./qcow2/qcow2-driver.ts')).qcow2Driver,
   },
   {
     kind: 'format',
