@@ -10,6 +10,7 @@ export const layers = {
   proto: { layer: 0, browser: true, beside: ['contracts'] },
 
   'shared-memory': { layer: 1, browser: false },
+  confine: { layer: 1, browser: false },
   'guest-memory': { layer: 1, browser: true, beside: ['shared-memory'] },
   tcg: { layer: 1, side: 'cpu', browser: true },
   softfloat: { layer: 1, side: 'cpu', browser: true },
