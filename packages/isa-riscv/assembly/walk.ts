@@ -74,7 +74,11 @@ function finish(env: usize, va: u64, pa: u64, access: i32, privilege: u32, right
   if ((allowed & needed) == 0) return accessFault(env, va, access);
   store<u64>(env, pa, ENV_WALK_PA);
   store<u32>(env, rights & allowed, ENV_WALK_RIGHTS);
-  store<u32>(env, pmpWholePage ? log2 : 2, ENV_WALK_SIZE_LOG2);
+  if (!pmpWholePage) {
+    // The entry that decides must cover all of an access: the widest one, or what an entry may be no smaller than.
+    log2 = (pmpRights(env, pa & ~(<u64>7), 8, privilege) & needed) != 0 ? 3 : 2;
+  }
+  store<u32>(env, log2, ENV_WALK_SIZE_LOG2);
   return 1;
 }
 

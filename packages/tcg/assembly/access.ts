@@ -64,18 +64,28 @@ let resolvedHost: i32 = 0;
 let resolvedGpa: u64 = 0;
 // The page of the last `resolve` for a store has flags that a store must honour.
 let resolvedWatched: bool = false;
+// The last `resolve` was right for fewer bytes than asked for: protection divides the page.
+let resolvedPart: bool = false;
 
 /** Finds `width` bytes that don't cross a page. False: raised. */
 function resolve(env: i32, va: u64, width: i32, access: i32): bool {
   const entry = entryOf(env, va);
   const page = va & PAGE_MASK;
   resolvedWatched = false;
+  resolvedPart = false;
   if ((access == READ ? load<u64>(entry, TLB_READ) : load<u64>(entry, TLB_WRITE)) == page) {
     resolvedHost = load<i32>(entry, TLB_ADDEND) + <i32>va;
     return true;
   }
   store<u32>(env, load<u32>(env, ENV_STAT_TLB_MISS) + 1, ENV_STAT_TLB_MISS);
   if (isa_walk(env, va, access) == 0) return false;
+  const sizeLog2 = load<u32>(env, ENV_WALK_SIZE_LOG2);
+  if (sizeLog2 < 12 && (<u32>va & ((1 << sizeLog2) - 1)) + <u32>width > <u32>1 << sizeLog2) {
+    // An aligned access is one; pieces of others are looked at by themselves.
+    resolvedPart = (va & <u64>(width - 1)) != 0;
+    if (!resolvedPart) isa_access_fault(env, va, access);
+    return resolvedPart;
+  }
   resolvedGpa = load<u64>(env, ENV_WALK_PA);
   resolvedHost = host_address(resolvedGpa, width, access == READ ? 1 : 0);
   if (resolvedHost == 0) return true;
@@ -84,7 +94,7 @@ function resolve(env: i32, va: u64, width: i32, access: i32): bool {
     return false;
   }
   // Pieces smaller than a page (PMP) and memory that is not whole pages are never cached.
-  const cacheable = load<u32>(env, ENV_WALK_SIZE_LOG2) >= 12 && host_address(resolvedGpa & PAGE_MASK, 4096, 1) != 0;
+  const cacheable = sizeLog2 >= 12 && host_address(resolvedGpa & PAGE_MASK, 4096, 1) != 0;
   const flags = flagsOf(resolvedHost);
   if (access == WRITE) markDirty(flags);
   resolvedWatched = load<u8>(flags) != 0;
@@ -121,18 +131,21 @@ function badAlignment(va: u64, width: i32, desc: i32): bool {
   return ((desc >> 4) & 3) == 2 && (va & <u64>(width - 1)) != 0;
 }
 
+function loadSingly(env: i32, va: u64, width: i32): u64 {
+  let value: u64 = 0;
+  for (let i = 0; i < width; i++) {
+    const byte = loadBytes(env, va + <u64>i, 1);
+    if (load<i32>(env, ENV_FAULT) != 0) return 0;
+    value |= byte << <u64>(i << 3);
+  }
+  return value;
+}
+
 /** Bytes in guest order, zero-extended, least significant first as in memory of a little-endian machine. */
 function loadBytes(env: i32, va: u64, width: i32): u64 {
-  if ((va & 0xfff) + <u64>width > 4096) {
-    let value: u64 = 0;
-    for (let i = 0; i < width; i++) {
-      const byte = loadBytes(env, va + <u64>i, 1);
-      if (load<i32>(env, ENV_FAULT) != 0) return 0;
-      value |= byte << <u64>(i << 3);
-    }
-    return value;
-  }
+  if ((va & 0xfff) + <u64>width > 4096) return loadSingly(env, va, width);
   if (!resolve(env, va, width, READ)) return 0;
+  if (resolvedPart) return loadSingly(env, va, width);
   if (resolvedHost != 0) return loadWidth(resolvedHost, width);
   // Devices see aligned accesses only.
   if ((resolvedGpa & <u64>(width - 1)) != 0) {
@@ -164,6 +177,12 @@ function storeBytes(env: i32, va: u64, width: i32, value: u64): void {
     return;
   }
   if (!resolve(env, va, width, WRITE)) return;
+  if (resolvedPart) {
+    // All pieces must accept the store before any changes.
+    for (let i = 0; i < width; i++) if (!resolve(env, va + <u64>i, 1, WRITE)) return;
+    for (let i = 0; i < width; i++) storeBytes(env, va + <u64>i, 1, value >> <u64>(i << 3));
+    return;
+  }
   if (resolvedHost != 0) {
     const host = resolvedHost;
     const watched = resolvedWatched;

@@ -26,7 +26,7 @@ export const ENV = {
   walkPa: 0x38,
   /** u32: access rights of that translation: 1 read, 2 write, 4 execute (the rights that a TLB entry may cache). */
   walkRights: 0x40,
-  /** u32: log2 of the size of the page that it came from. */
+  /** u32: log2 of the size of the page that it came from; below 12: of the aligned piece of it that this holds for. */
   walkSizeLog2: 0x44,
   /** u32: data MMU index in force: the mode word's, kept for helpers. */
   mmuIndex: 0x48,
