@@ -17,6 +17,7 @@ import { CONTROL } from './control.ts';
 import type { Deferral } from './deferral.ts';
 import { hostOfPage, pageOfHost, type PhysicalRegion } from './physical-memory.ts';
 import type { PrivatePages } from './private-pages.ts';
+import { SingleFetch, splitBytes, type FetchHelpers } from './single-fetch.ts';
 import type { CompiledRegion, RegionCompiler, RegionPage, RegionSource } from './region-compiler.ts';
 
 /** Wasm functions by name, as a module's exports or a set of host functions. */
@@ -76,6 +77,9 @@ const RECORD_CACHE_BYTES = 2048 * 8;
 /** Table entries to begin with; it grows. Index 0 stays empty. */
 const TABLE_ENTRIES = 1024;
 
+/** What a fetch entry without a physical page has as its number. */
+const NO_PAGE = -1;
+
 interface SoftmmuExports {
   configure(regions: number, count: number, flags: number, base: number): void;
   fetch(env: number): number;
@@ -106,6 +110,7 @@ export class Engine {
   private readonly host: EngineHost;
   private readonly softmmu: SoftmmuExports;
   private readonly predecoder: Predecoder;
+  private readonly single: SingleFetch;
   private readonly runInterpreter: (env: number) => number;
   private readonly table: WebAssembly.Table;
   private readonly freeIndices: number[] = [];
@@ -149,7 +154,20 @@ export class Engine {
     this.table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_ENTRIES });
     this.predecoder = createPredecoder(guest.frontEnd, memory);
     const { start, bytes } = options.arena;
-    const arena = { start: start + RECORD_CACHE_BYTES, bytes: bytes - RECORD_CACHE_BYTES };
+    const taken = RECORD_CACHE_BYTES + splitBytes(guest.frontEnd.alignmentLog2);
+    this.single = new SingleFetch({
+      memory,
+      env,
+      frontEnd: guest.frontEnd,
+      predecoder: this.predecoder,
+      helpers: guest.modules['isa'] as unknown as FetchHelpers,
+      records: start + RECORD_CACHE_BYTES,
+      hostOfPage: (page) => {
+        const host = hostOfPage(options.regions, page);
+        return options.lockstep?.pages.current(host) ?? host;
+      },
+    });
+    const arena = { start: start + taken, bytes: bytes - taken };
     this.cache = new CodeCache(memory, arena, guest.frontEnd, {
       hostAddress: (page) => hostOfPage(options.regions, page),
       watch: (page, address) => this.watch(page, address),
@@ -170,6 +188,7 @@ export class Engine {
       private_page: (_env: number, address: number) => this.privatePage(address >>> 0),
       private_fetch: () => this.privateFetch(),
       decode: (_env: number, record: number) => this.decode(record >>> 0),
+      split_records: () => this.single.splitRecords() | 0,
       crossing: (_env: number, record: number) => this.crossing(record >>> 0),
       hot: (_env: number, record: number) => this.hot(record >>> 0),
       mmio_read: (_env: number, gpa: number, width: number) => host.mmioRead(gpa, width),
@@ -321,41 +340,7 @@ export class Engine {
   private crossing(record: number): void {
     const pc = this.pc();
     if (this.isRegion(record) && !this.fits(record)) this.mismatch(record, PATIENCE, false);
-    const inFirst = PAGE_SIZE - Number(pc & 0xfffn);
-    const walk = this.guest.modules['isa']?.['walk'] as unknown as (
-      env: number,
-      va: bigint,
-      access: number,
-    ) => number;
-    const { maxLength } = this.guest.frontEnd;
-    const bytes = new Uint8Array(maxLength);
-    if (walk(this.env, pc, 2) === 0) return;
-    const first = this.walkedHost();
-    bytes.set(this.bytes.subarray(first, first + Math.min(inFirst, maxLength)));
-    // A short instruction may turn out to need nothing of the next page.
-    if (this.predecoder.decodeCrossing(this.env + ENV.crossing, bytes.subarray(0, inFirst), pc, this.mode()))
-      return;
-    const next = (pc & ~0xfffn) + 0x1000n;
-    if (walk(this.env, BigInt.asUintN(64, next), 2) === 0) return;
-    const second = this.walkedHost();
-    if (second === 0) {
-      const fault = this.guest.modules['isa']?.['access_fault'] as unknown as (
-        e: number,
-        va: bigint,
-        a: number,
-      ) => void;
-      fault(this.env, next, 2);
-      return;
-    }
-    bytes.set(this.bytes.subarray(second, second + maxLength - inFirst), inFirst);
-    this.predecoder.decodeCrossing(this.env + ENV.crossing, bytes, pc, this.mode());
-  }
-
-  private walkedHost(): number {
-    const pa = Number(this.bigWords[(this.env + ENV.walkPa) >>> 3]);
-    const page = hostOfPage(this.options.regions, Math.floor(pa / PAGE_SIZE));
-    if (page === 0) return 0;
-    return (this.options.lockstep?.pages.current(page) ?? page) + (pa % PAGE_SIZE);
+    this.single.decode(pc, this.mode());
   }
 
   // --- stores to code
@@ -438,8 +423,9 @@ export class Engine {
     for (let delta = -2n; delta <= 2n; delta++) {
       const page = BigInt.asUintN(52, here + delta);
       const entry = this.env + ENV.fetch + (Number(page) & (FETCH_ENTRIES - 1)) * FETCH.size;
-      if (this.bigWords[(entry + FETCH.tag) >>> 3] === ((page << 12n) | mode)) {
-        pages.set(page, this.words[(entry + FETCH.page) >>> 2] as number);
+      const physical = this.words[(entry + FETCH.page) >>> 2] as number;
+      if (this.bigWords[(entry + FETCH.tag) >>> 3] === ((page << 12n) | mode) && physical !== NO_PAGE) {
+        pages.set(page, physical);
         records.set(page, (this.words[(entry + FETCH.records) >>> 2] as number) >>> 0);
       }
     }

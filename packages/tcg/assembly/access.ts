@@ -35,6 +35,8 @@ import { entryOf, fetchEntryOf, fill, fillFetch } from './tlb';
 const READ: i32 = 0;
 const WRITE: i32 = 1;
 const EXECUTE: i32 = 2;
+// A fetch entry that leads to no physical page.
+const NO_PAGE: u32 = 0xffffffff;
 const PAGE_MASK: u64 = ~(<u64>0xfff);
 
 // Translates for the access, in the mode in force: ENV.walk* and true, or raises and false.
@@ -58,6 +60,11 @@ declare function host_private_page(env: i32, host: i32): void;
 // @ts-ignore: decorator
 @external("host", "private_fetch")
 declare function host_private_fetch(env: i32): i32;
+
+// The record array for pages of which only parts may be executed, or are mapped alike: it has the host decode each instruction.
+// @ts-ignore: decorator
+@external("host", "split_records")
+declare function host_split_records(env: i32): i32;
 
 // Where the last `resolve` found the bytes: in linear memory, or (0) at a physical address.
 let resolvedHost: i32 = 0;
@@ -332,9 +339,13 @@ export function fetch(env: i32): i32 {
   if (isa_walk(env, pc, EXECUTE) == 0) return 0;
   const pa = load<u64>(env, ENV_WALK_PA);
   const host = host_address(pa & PAGE_MASK, 4096, 1);
-  if (host == 0 || load<u32>(env, ENV_WALK_SIZE_LOG2) < 12) {
+  if (host == 0) {
     isa_access_fault(env, pc, EXECUTE);
     return 0;
+  }
+  if (load<u32>(env, ENV_WALK_SIZE_LOG2) < 12) {
+    fillFetch(env, pc, mode, host_split_records(env), NO_PAGE);
+    return 1;
   }
   if (isPrivate(host) && host_private_fetch(env) != 0) return 0;
   const page = <i32>(pa >> 12);

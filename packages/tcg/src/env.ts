@@ -84,7 +84,7 @@ export const TLB_MODES = 8;
 
 /**
  * Entry of the instruction TLB, 32 bytes: i64 tag (virtual page address | mode word, or all ones), i32 address of
- * the page's record array, u32 physical page number.
+ * the page's record array, u32 physical page number, or all ones where each instruction is looked up for itself.
  */
 export const FETCH = { tag: 0, records: 8, page: 12, size: 32 } as const;
 export const FETCH_ENTRIES = 512;
