@@ -44,4 +44,34 @@ export const DRIVERS: readonly DriverRow[] = [
     probe: probeVhdx,
     load: async () => (await import('./vhdx/vhdx-driver.ts')).vhdxDriver,
   },
+  {
+    kind: 'filter',
+    name: 'throttle',
+    help: 'limits operations and bytes a second',
+    load: async () => (await import('./throttle/throttle-driver.ts')).throttleDriver,
+  },
+  {
+    kind: 'filter',
+    name: 'copy-on-read',
+    help: 'copies what is read from backing files into the image',
+    load: async () => (await import('./filter/filter-drivers.ts')).copyOnReadDriver,
+  },
+  {
+    kind: 'filter',
+    name: 'cache',
+    help: 'keeps blocks of a slow node in memory',
+    load: async () => (await import('./filter/filter-drivers.ts')).cacheDriver,
+  },
+  {
+    kind: 'filter',
+    name: 'checksum',
+    help: 'refuses data that changed by itself',
+    load: async () => (await import('./filter/filter-drivers.ts')).checksumDriver,
+  },
+  {
+    kind: 'filter',
+    name: 'fault',
+    help: 'makes operations fail, for tests',
+    load: async () => (await import('./filter/filter-drivers.ts')).faultDriver,
+  },
 ];

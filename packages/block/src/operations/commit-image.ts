@@ -3,7 +3,7 @@ import type { FormatNode, WorkOptions } from '../graph/format-node.ts';
 import { forEachParallel, PIECE_BYTES, piecesOf } from '../graph/parallel.ts';
 import { blockStatus } from './block-status.ts';
 import { BufferPool } from './buffer-pool.ts';
-import { RateLimit } from './rate-limit.ts';
+import { RateLimit } from '../throttle/rate-limit.ts';
 
 const PARALLEL = 8;
 

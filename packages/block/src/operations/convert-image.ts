@@ -7,7 +7,7 @@ import { readPadded } from '../graph/pad-range.ts';
 import { forEachParallel, PIECE_BYTES } from '../graph/parallel.ts';
 import { blockStatus } from './block-status.ts';
 import { BufferPool } from './buffer-pool.ts';
-import { RateLimit } from './rate-limit.ts';
+import { RateLimit } from '../throttle/rate-limit.ts';
 
 /** How a disk is copied. */
 export interface ConvertOptions extends WorkOptions {

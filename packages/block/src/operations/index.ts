@@ -5,7 +5,7 @@ export { compareImages } from './compare-images.ts';
 export type { Comparison } from './compare-images.ts';
 export { convertImage } from './convert-image.ts';
 export type { ConvertOptions } from './convert-image.ts';
-export { RateLimit } from './rate-limit.ts';
+export { RateLimit } from '../throttle/rate-limit.ts';
 export { rebaseImage } from './rebase-image.ts';
 export { createImage } from './create-image.ts';
 export type { CreateImageOptions, CreationPlan } from './create-image.ts';
