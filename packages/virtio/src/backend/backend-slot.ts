@@ -49,6 +49,10 @@ class Slot implements BackendSlot {
     return this.backend.config;
   }
 
+  get revision(): number | undefined {
+    return this.backend.revision;
+  }
+
   get walksQueues(): boolean {
     return this.backend.walksQueues === true;
   }

@@ -37,8 +37,13 @@ export interface VirtioBackend {
   notify(queue: number): void;
   /** Back to power-on state; forget every element. Queues are already gone. */
   reset(): void;
-  /** State of the device model alone, while quiesced. */
+  /** State of the device model alone, while quiesced; where there is a {@link revision}, at any time between two calls. */
   save(): StateSection;
+  /**
+   * Grows whenever what `save` gives has changed: whoever stands ready to take over keeps a copy. Absent: it changes
+   * only with {@link activate} and {@link writeConfig}.
+   */
+  readonly revision?: number | undefined;
   /** @throws PolyvisorError `corrupt`; the backend is then as after reset. */
   load(section: StateSection): void;
   /** Takes no new elements and resolves once it holds none. */

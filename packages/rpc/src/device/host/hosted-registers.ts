@@ -1,0 +1,161 @@
+import type { InterruptLine, MmioDevice, StateSection } from '@polyvisor/contracts';
+import { PolyvisorError } from '@polyvisor/contracts';
+import type { AttachRequest, RegisterAccess } from '@polyvisor/proto/service/device';
+import type { HostedDevice, HostLink } from './host-link.ts';
+
+/** The interrupt line of a device whose interrupt controller is elsewhere. Made before the device. */
+export class HostedLine implements InterruptLine {
+  #level = false;
+  #tell: ((level: boolean) => void) | undefined;
+
+  set(level: boolean): void {
+    if (level === this.#level) return;
+    this.#level = level;
+    this.#tell?.(level);
+  }
+
+  connect(tell: (level: boolean) => void): void {
+    this.#tell = tell;
+  }
+
+  announce(): void {
+    this.#tell?.(this.#level);
+  }
+}
+
+/** Answers register accesses that come in messages. */
+export class HostedRegisters implements HostedDevice {
+  readonly name: string;
+  readonly #index: number;
+  readonly #device: MmioDevice;
+  readonly #line: HostedLine;
+  readonly #link: HostLink;
+  #last: StateSection | undefined;
+  #after = 0;
+  /** Answers that leave at the end of this turn, behind the record of what they show. */
+  #replies: { readonly request: number; readonly value: number }[] = [];
+  #flushPlanned = false;
+  #generation = 0;
+
+  constructor(index: number, device: MmioDevice, line: HostedLine, link: HostLink) {
+    this.#index = index;
+    this.name = device.name;
+    this.#device = device;
+    this.#line = line;
+    this.#link = link;
+    line.connect((level) => {
+      link.send({
+        case: 'interrupt',
+        value: { device: index, pin: 0, kind: { case: 'level', value: level } },
+      });
+      this.#plan();
+    });
+  }
+
+  receive(message: AttachRequest['message']): void {
+    switch (message.case) {
+      case 'access':
+        this.#access(message.value);
+        break;
+      case 'reset':
+        this.#device.reset();
+        this.#plan();
+        break;
+      case 'quiesce':
+        this.#quiesce(message.value.request);
+        break;
+      case 'resume':
+        this.#device.resume();
+        break;
+      case 'load':
+        this.#load(message.value.request, message.value.section);
+        break;
+      default:
+        this.#link.broken(`${message.case} for ${this.name}`);
+    }
+  }
+
+  #access({ window, offset, width, write, value, request, reply }: RegisterAccess): void {
+    const possible =
+      window === 0 && (width === 1 || width === 2 || width === 4) && offset + width <= this.#device.size;
+    if (!possible) {
+      this.#link.broken(`access of ${width} bytes at ${offset} of ${this.name}`);
+      return;
+    }
+    let read = 0;
+    if (write) this.#device.write(offset, width, value);
+    else read = this.#device.read(offset, width);
+    this.#after = request;
+    if (reply) this.#replies.push({ request, value: read });
+    this.#plan();
+  }
+
+  #plan(): void {
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushPlanned = false;
+    const section = this.#device.save();
+    if (this.#last === undefined || !sameBytes(section.bytes, this.#last.bytes)) {
+      this.#last = section;
+      this.#link.send({ case: 'record', value: { device: this.#index, section, after: this.#after } });
+    }
+    for (const { request, value } of this.#replies) {
+      this.#link.send({ case: 'reply', value: { device: this.#index, request, value } });
+    }
+    this.#replies = [];
+  }
+
+  #quiesce(request: number): void {
+    const generation = this.#generation;
+    void this.#device
+      .quiesce()
+      .then(() => {
+        if (generation !== this.#generation) return;
+        this.#flush();
+        this.#link.send({ case: 'done', value: { request, section: this.#device.save() } });
+      })
+      .catch((error: unknown) => this.#refuse(request, error));
+  }
+
+  #load(request: number, section: StateSection | undefined): void {
+    try {
+      if (section === undefined) throw new PolyvisorError('corrupt', { what: 'no state', which: this.name });
+      this.#device.load(section);
+      this.#last = undefined;
+      this.#link.send({ case: 'done', value: { request } });
+    } catch (error) {
+      this.#refuse(request, error);
+    }
+  }
+
+  #refuse(request: number, error: unknown): void {
+    const code = error instanceof PolyvisorError ? error.code : 'internal';
+    const message = error instanceof Error ? error.message : String(error);
+    this.#link.send({ case: 'done', value: { request, failure: { code, message } } });
+  }
+
+  async restart(): Promise<void> {
+    this.#generation++;
+    this.#replies = [];
+    this.#last = undefined;
+    await this.#device.quiesce();
+    this.#device.reset();
+    this.#device.resume();
+  }
+
+  announce(): void {
+    this.#line.announce();
+  }
+
+  close(): Promise<void> {
+    return this.#device.close();
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
