@@ -1,9 +1,9 @@
 /*
  * What an access to a device's register costs a vCPU: node --conditions=@polyvisor/source packages/machine/bench/register-access.ts
  */
-import { silentLogger } from '@polyvisor/contracts';
 import { writeFileSync } from 'node:fs';
 import { createMachine } from '../src/index.ts';
+import { plainConfig } from '../test/plain-config.ts';
 import { createScriptedAccelerator } from '../test/scripted-accelerator.ts';
 
 const SCRIPT = `
@@ -32,27 +32,9 @@ const header = new Uint8Array(64);
 header.set(new TextEncoder().encode('RSC\x05'), 0x38);
 writeFileSync(kernel, header);
 const nowhere = { write() {}, onInput() {}, resume() {}, close() {} };
-const machine = await createMachine(
-  {
-    board: 'riscv-virt',
-    name: 'bench',
-    memory: 32 << 20,
-    cpus: 1,
-    accel: { kind: 'tcg', tier: 'auto', icount: false },
-    firmware: { kind: 'builtin' },
-    kernel,
-    serial: nowhere,
-    consolePorts: [],
-    disks: [],
-    nets: [],
-    shares: [],
-    rng: false,
-    balloon: false,
-    noReboot: true,
-    logger: silentLogger,
-  },
-  { accelerator: createScriptedAccelerator(SCRIPT) },
-);
+const machine = await createMachine(plainConfig({ name: 'bench', kernel, serial: nowhere }), {
+  accelerator: createScriptedAccelerator(SCRIPT),
+});
 machine.start();
 await machine.ended;
 await machine.close();

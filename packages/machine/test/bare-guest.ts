@@ -1,5 +1,4 @@
 import { afterEach } from '@jest/globals';
-import { silentLogger } from '@polyvisor/contracts';
 import { assemble } from '@polyvisor/isa-riscv/testing';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +12,7 @@ import type {
   TcgTier,
 } from '../src/index.ts';
 import { createMachine } from '../src/index.ts';
+import { plainConfig } from './plain-config.ts';
 
 /** Where a program begins: RAM without firmware, 2 MiB up behind the built-in one. */
 const LOAD = { none: 0x8000_0000, builtin: 0x8020_0000 } as const;
@@ -95,10 +95,7 @@ export async function startBare(source: string, options: BareOptions): Promise<B
 
   let text = '';
   const watchers = new Set<() => void>();
-  const config: MachineConfig = {
-    board: 'riscv-virt',
-    name: 'bare',
-    memory: 32 << 20,
+  const config = plainConfig({
     cpus: options.cpus ?? 1,
     accel: { kind: 'tcg', tier: options.tier, icount: false },
     firmware,
@@ -112,16 +109,8 @@ export async function startBare(source: string, options: BareOptions): Promise<B
       resume() {},
       close() {},
     },
-    consolePorts: [],
-    disks: [],
-    nets: [],
-    shares: [],
-    rng: false,
-    balloon: false,
-    noReboot: true,
-    logger: silentLogger,
     ...options.machine,
-  };
+  });
   const machine = await createMachine(config, options.dependencies);
   open.add(machine);
   machine.start();

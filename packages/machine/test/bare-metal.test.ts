@@ -1,11 +1,12 @@
 import { expect, test } from '@jest/globals';
-import { silentLogger } from '@polyvisor/contracts';
 import { describeWith } from '@polyvisor/testkit/needs';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FirmwareConfig, MachineEnd, TcgTier } from '../src/index.ts';
 import { createMachine } from '../src/index.ts';
+import { BUILT } from './bare-guest.ts';
+import { plainConfig } from './plain-config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bare-metal-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -59,29 +60,19 @@ async function boot(
   icount = false,
 ): Promise<Outcome> {
   let text = '';
-  const machine = await createMachine({
-    board: 'riscv-virt',
-    name: 'bare-metal',
-    memory: 32 << 20,
-    cpus: 1,
-    accel: { kind: 'tcg', tier, icount },
-    firmware,
-    kernel,
-    serial: {
-      write: (bytes) => void (text += new TextDecoder().decode(bytes)),
-      onInput() {},
-      resume() {},
-      close() {},
-    },
-    consolePorts: [],
-    disks: [],
-    nets: [],
-    shares: [],
-    rng: false,
-    balloon: false,
-    noReboot: true,
-    logger: silentLogger,
-  });
+  const machine = await createMachine(
+    plainConfig({
+      accel: { kind: 'tcg', tier, icount },
+      firmware,
+      kernel,
+      serial: {
+        write: (bytes) => void (text += new TextDecoder().decode(bytes)),
+        onInput() {},
+        resume() {},
+        close() {},
+      },
+    }),
+  );
   machine.start();
   const end = await machine.ended;
   const { instructions } = machine.stats();
@@ -89,14 +80,7 @@ async function boot(
   return { end, text, instructions };
 }
 
-const WASM = [
-  '../../tcg/dist/tcg.wasm',
-  '../../isa-riscv/dist/isa-riscv.wasm',
-  '../../softfloat/dist/softfloat.wasm',
-];
-const devices = WASM.map((path) => new URL(path, import.meta.url).pathname);
-
-describeWith({ devices }, 'bare-metal programs on the translator', () => {
+describeWith({ devices: BUILT }, 'bare-metal programs on the translator', () => {
   test.each(['interpreter', 'auto'] as const)('in M-mode, without firmware, %s', async (tier) => {
     const outcome = await boot(MACHINE_MODE, { kind: 'none' }, tier);
     expect(outcome).toMatchObject({ end: { kind: 'power-off', status: 0 }, text: 'A' });

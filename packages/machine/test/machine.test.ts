@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { silentLogger } from '@polyvisor/contracts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CharBackend, Machine, MachineConfig } from '../src/index.ts';
 import { createMachine } from '../src/index.ts';
 import { parseFdt } from '../src/fdt/parse-fdt.ts';
+import { plainConfig } from './plain-config.ts';
 import { createScriptedAccelerator } from './scripted-accelerator.ts';
 import { FREE } from './scripted-words.ts';
 
@@ -43,25 +43,13 @@ class Console implements CharBackend {
 async function start(script: string, changes: Partial<MachineConfig> = {}) {
   const accelerator = createScriptedAccelerator(script);
   const serial = new Console();
-  const config: MachineConfig = {
-    board: 'riscv-virt',
-    name: 'test',
+  const config = plainConfig({
     memory: 0x400_0000,
-    cpus: 1,
-    accel: { kind: 'tcg', tier: 'auto', icount: false },
-    firmware: { kind: 'builtin' },
     kernel: kernelFile(),
     serial,
-    consolePorts: [],
-    disks: [],
-    nets: [],
-    shares: [],
-    rng: false,
-    balloon: false,
     noReboot: false,
-    logger: silentLogger,
     ...changes,
-  };
+  });
   const machine = await createMachine(config, { accelerator });
   open.push(machine);
   const vm = accelerator.vms[0];

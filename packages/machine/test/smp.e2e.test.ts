@@ -1,7 +1,6 @@
-// Over 600 lines: each case is a guest program in assembly beside what it must end with.
 import { expect, test } from '@jest/globals';
 import { describeWith } from '@polyvisor/testkit/needs';
-import { BUILT, DONE, runBare } from './bare-guest.ts';
+import { BUILT, DONE, runBare, type BareOptions } from './bare-guest.ts';
 
 /*
  * Several harts in M-mode without firmware, or in S-mode on the built-in one. Hart 0 waits until the others have
@@ -10,7 +9,17 @@ import { BUILT, DONE, runBare } from './bare-guest.ts';
 
 /** Harts that wait for each other share the host's cores with whatever else runs there. */
 const TIMEOUT_MS = 120_000;
-const TIERS = ['interpreter', 'auto'] as const;
+
+/** A case: the program that `source` gives must end by `j done`, in each tier. */
+function inEachTier(name: string, options: Omit<BareOptions, 'tier'>, source: () => string): void {
+  test.each(['interpreter', 'auto'] as const)(
+    `${name}, %s`,
+    async (tier) => {
+      expect(await runBare(source(), { tier, ...options })).toMatchObject({ end: DONE });
+    },
+    TIMEOUT_MS,
+  );
+}
 
 /** Every hart: a0 is its id. Hart 0 runs `first`, the others `rest`, which end by `j finished`. */
 const harts = (first: string, rest: string): string => `
@@ -42,10 +51,8 @@ finishers:
 `;
 
 describeWith({ devices: BUILT }, 'harts in M-mode', () => {
-  test.each(TIERS)(
-    'AMO counters, %s',
-    async (tier) => {
-      const count = `
+  inEachTier('AMO counters', { cpus: 4 }, () => {
+    const count = `
   la s0, counters
   li s1, 10000
   li s2, 1
@@ -58,8 +65,8 @@ count_LABEL:
   amoxor.d zero, s3, (t2)
   addi s1, s1, -1
   bnez s1, count_LABEL`;
-      const source = harts(
-        `${count.replaceAll('LABEL', 'a')}
+    return harts(
+      `${count.replaceAll('LABEL', 'a')}
   li a1, 3
   call await_others
   li a0, 1
@@ -76,19 +83,14 @@ count_LABEL:
 .align 64
 counters:
   .zero 64`,
-        `${count.replaceAll('LABEL', 'b')}
+      `${count.replaceAll('LABEL', 'b')}
   j finished`,
-      );
-      expect(await runBare(source, { tier, cpus: 4 })).toMatchObject({ end: DONE });
-    },
-    TIMEOUT_MS,
-  );
+    );
+  });
 
-  test.each(TIERS)(
-    'a lock of LR and SC, %s',
-    async (tier) => {
-      const rounds = 1000;
-      const work = `
+  inEachTier('a lock of LR and SC', { cpus: 3 }, () => {
+    const rounds = 1000;
+    const work = `
   la s0, lock
   li s1, ${rounds}
 round_LABEL:
@@ -111,8 +113,8 @@ take_LABEL:
   sw zero, 0(s0)
   addi s1, s1, -1
   bnez s1, round_LABEL`;
-      const source = harts(
-        `${work.replaceAll('LABEL', 'a')}
+    return harts(
+      `${work.replaceAll('LABEL', 'a')}
   li a1, 2
   call await_others
   li a0, 2
@@ -123,20 +125,15 @@ take_LABEL:
 .align 64
 lock:
   .zero 128`,
-        `${work.replaceAll('LABEL', 'b')}
+      `${work.replaceAll('LABEL', 'b')}
   j finished`,
-      );
-      expect(await runBare(source, { tier, cpus: 3 })).toMatchObject({ end: DONE });
-    },
-    TIMEOUT_MS,
-  );
+    );
+  });
 
-  test.each(TIERS)(
-    'a message is there when its flag is, %s',
-    async (tier) => {
-      const rounds = 300;
-      const source = harts(
-        `  la s0, mailbox
+  inEachTier('a message is there when its flag is', { cpus: 2 }, () => {
+    const rounds = 300;
+    return harts(
+      `  la s0, mailbox
   li s1, ${rounds}
   li s2, 0
 send:
@@ -153,7 +150,7 @@ taken:
 .align 64
 mailbox:
   .zero 256`,
-        `  la s0, mailbox
+      `  la s0, mailbox
   li s2, 0
   li a0, 1
 receive:
@@ -169,18 +166,13 @@ arrived:
   fence
   sd t0, 192(s0)
   j receive`,
-      );
-      expect(await runBare(source, { tier, cpus: 2 })).toMatchObject({ end: DONE });
-    },
-    TIMEOUT_MS,
-  );
+    );
+  });
 
   // Store, fence, load of the other's: at least one of the two must see the other's store.
-  test.each(TIERS)(
-    'a full fence keeps stores before loads, %s',
-    async (tier) => {
-      const rounds = 200;
-      const side = (own: number, other: number, name: string): string => `
+  inEachTier('a full fence keeps stores before loads', { cpus: 2 }, () => {
+    const rounds = 200;
+    const side = (own: number, other: number, name: string): string => `
   la s0, shared_words
   li s1, ${rounds}
   li s2, 0
@@ -219,27 +211,22 @@ next_${name}:
   ld t0, 0(t3)
   bltu t0, t2, next_${name}
   bne s2, s1, again_${name}`;
-      const source = harts(
-        `${side(64, 128, 'a')}
+    return harts(
+      `${side(64, 128, 'a')}
   j done
 .align 64
 shared_words:
   .zero 2040
   .dword 0`,
-        `${side(128, 64, 'b')}
+      `${side(128, 64, 'b')}
   j finished`,
-      );
-      expect(await runBare(source, { tier, cpus: 2 })).toMatchObject({ end: DONE });
-    },
-    TIMEOUT_MS,
-  );
+    );
+  });
 
-  test.each(TIERS)(
-    'interrupts between harts through the ACLINT, %s',
-    async (tier) => {
-      const rounds = 100;
-      // Each hart sleeps until its software interrupt, counts it and passes it on to the next.
-      const handler = `
+  inEachTier('interrupts between harts through the ACLINT', { cpus: 3 }, () => {
+    const rounds = 100;
+    // Each hart sleeps until its software interrupt, counts it and passes it on to the next.
+    const handler = `
 .align 64
 on_interrupt:
   li t5, 0x2000000
@@ -257,7 +244,7 @@ not_last:
   li t4, 1
   sw t4, 0(t6)
   mret`;
-      const setup = (name: string): string => `
+    const setup = (name: string): string => `
   la t0, on_interrupt
   csrw mtvec, t0
   li s4, 0
@@ -271,8 +258,8 @@ all_ready_${name}:
   addi t3, t3, -3
   bnez t3, all_ready_${name}
   li s5, ${rounds}`;
-      const source = harts(
-        `${setup('a')}
+    return harts(
+      `${setup('a')}
   li t0, 0x2000000
   li t1, 1
   sw t1, 4(t0)
@@ -285,27 +272,22 @@ wait_a:
 ready:
   .dword 0
 ${handler}`,
-        `${setup('b')}
+      `${setup('b')}
 wait_b:
   csrrsi zero, mstatus, 8
   wfi
   j wait_b`,
-      );
-      expect(await runBare(source, { tier, cpus: 3 })).toMatchObject({ end: DONE });
-    },
-    TIMEOUT_MS,
-  );
+    );
+  });
 
   /*
    * Hart 0 rewrites a function over and over; hart 1 does fence.i when told so and must see the new one. Both run
    * in short turns, so that neither comes to a safe point by itself between two of them.
    */
-  test.each(TIERS)(
-    'code that another hart changes, %s',
-    async (tier) => {
-      const rounds = 200;
-      const source = harts(
-        `  la s0, changing
+  inEachTier('code that another hart changes', { cpus: 2 }, () => {
+    const rounds = 200;
+    return harts(
+      `  la s0, changing
   la s1, turns
   li s2, 0
   li s3, ${rounds}
@@ -327,7 +309,7 @@ answered:
 .align 64
 turns:
   .zero 128`,
-        `  la s1, turns
+      `  la s1, turns
   la s0, changing
   li s2, 0
 follow:
@@ -349,11 +331,8 @@ changing:
   .word 0x513
   ret
 .align 4096`,
-      );
-      expect(await runBare(source, { tier, cpus: 2 })).toMatchObject({ end: DONE });
-    },
-    TIMEOUT_MS,
-  );
+    );
+  });
 });
 
 /** S-mode: hart 0 starts hart 1 through the SBI; s11 is the hart's id. */
@@ -404,11 +383,9 @@ turn_awaited:
 describeWith({ devices: BUILT }, 'harts in S-mode on built-in firmware', () => {
   const rounds = 100;
 
-  test.each(TIERS)(
-    'interrupts between harts through the SBI, %s',
-    async (tier) => {
-      // A hart that is being started may lose what is sent to it.
-      const FIRST_IPI = `
+  inEachTier('interrupts between harts through the SBI', { cpus: 2, firmware: 'builtin' }, () => {
+    // A hart that is being started may lose what is sent to it.
+    const FIRST_IPI = `
   la s1, turns
 ready_a:
   ld t0, 64(s1)
@@ -416,7 +393,7 @@ ready_a:
   li s10, 2
   call send_ipi
 wait_a:`;
-      const sleep = (name: string): string => `
+    const sleep = (name: string): string => `
   la t0, on_interrupt
   csrw stvec, t0
   li s4, 0
@@ -426,8 +403,8 @@ wait_a:`;
 wait_${name}:
   csrrsi zero, sstatus, 2
   wfi`;
-      const source = supervisors(
-        `${sleep('a').replace('wait_a:', FIRST_IPI)}
+    return supervisors(
+      `${sleep('a').replace('wait_a:', FIRST_IPI)}
   bltu s4, s5, wait_a
   j done
 .align 64
@@ -451,20 +428,14 @@ send_ipi:
   ecall
   bnez a0, failed
   ret`,
-        `${sleep('b').replace('wait_b:', '  la s1, turns\n  li t0, 1\n  sd t0, 64(s1)\nwait_b:')}
+      `${sleep('b').replace('wait_b:', '  la s1, turns\n  li t0, 1\n  sd t0, 64(s1)\nwait_b:')}
   j wait_b`,
-      );
-      const outcome = await runBare(source, { tier, cpus: 2, firmware: 'builtin' });
-      expect(outcome).toMatchObject({ end: DONE });
-    },
-    TIMEOUT_MS,
-  );
+    );
+  });
 
-  test.each(TIERS)(
-    'a remote fence.i shows changed code, %s',
-    async (tier) => {
-      const source = supervisors(
-        `  la s0, changing
+  inEachTier('a remote fence.i shows changed code', { cpus: 2, firmware: 'builtin' }, () => {
+    return supervisors(
+      `  la s0, changing
   li s2, 0
   li s3, ${rounds}
 change:
@@ -483,7 +454,7 @@ change:
 ${TURN}
   bne s2, s3, change
   j done`,
-        `  li s2, 0
+      `  li s2, 0
   la s0, changing
 follow:
   addi s2, s2, 1
@@ -499,19 +470,13 @@ changing:
   .word 0x513
   ret
 .align 4096`,
-      );
-      const outcome = await runBare(source, { tier, cpus: 2, firmware: 'builtin' });
-      expect(outcome).toMatchObject({ end: DONE });
-    },
-    TIMEOUT_MS,
-  );
+    );
+  });
 
   // Virtual page 0x40000000 is one of two physical ones, in turn; both hold a function and a number.
-  test.each(TIERS)(
-    'a remote sfence.vma takes old translations away, %s',
-    async (tier) => {
-      const source = supervisors(
-        `  la s0, leaves
+  inEachTier('a remote sfence.vma takes old translations away', { cpus: 2, firmware: 'builtin' }, () => {
+    return supervisors(
+      `  la s0, leaves
   li s2, 0
   li s3, ${rounds}
   call turn_on_paging
@@ -563,7 +528,7 @@ turn_on_paging:
   csrw satp, t0
   sfence.vma
   ret`,
-        `  call turn_on_paging
+      `  call turn_on_paging
   li s2, 0
   li s0, 0x40000000
 look:
@@ -596,10 +561,6 @@ middle:
   .zero 4096
 leaves:
   .zero 4096`,
-      );
-      const outcome = await runBare(source, { tier, cpus: 2, firmware: 'builtin' });
-      expect(outcome).toMatchObject({ end: DONE });
-    },
-    TIMEOUT_MS,
-  );
+    );
+  });
 });
