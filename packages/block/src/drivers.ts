@@ -3,6 +3,7 @@ import { probeQcow2 } from './qcow2/probe-qcow2.ts';
 import { probeVdi } from './vdi/probe-vdi.ts';
 import { probeVhd } from './vhd/probe-vhd.ts';
 import { probeVhdx } from './vhdx/probe-vhdx.ts';
+import { probeVmdk } from './vmdk/probe-vmdk.ts';
 
 /**
  * The table of drivers that need nothing but the language and web APIs; `node/drivers.ts` adds the others. A row
@@ -29,6 +30,13 @@ export const DRIVERS: readonly DriverRow[] = [
     help: 'VirtualBox disk image',
     probe: probeVdi,
     load: async () => (await import('./vdi/vdi-driver.ts')).vdiDriver,
+  },
+  {
+    kind: 'format',
+    name: 'vmdk',
+    help: 'VMware disk image',
+    probe: probeVmdk,
+    load: async () => (await import('./vmdk/vmdk-driver.ts')).vmdkDriver,
   },
   {
     kind: 'format',

@@ -27,7 +27,7 @@ export async function resizeVhdx(
       limit: '64 TiB',
     });
   }
-  let { bat } = regions;
+  const { bat } = regions;
   let result = regions;
   if (to.tableBytes > bat.length) {
     const moved = { offset: Math.ceil(file.size / MIB) * MIB, length: Math.ceil(to.tableBytes / MIB) * MIB };
@@ -39,7 +39,6 @@ export async function resizeVhdx(
     }
     const table = moveBat(regions, moved);
     await writeRegions(file, table);
-    bat = moved;
     result = await readRegions(file, { offset: 0, length: 0 });
   } else if (to.tableBytes > to.oldTableBytes) {
     await file.writeZeroes(bat.offset + to.oldTableBytes, to.tableBytes - to.oldTableBytes);
