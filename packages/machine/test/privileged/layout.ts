@@ -19,7 +19,14 @@ export const LAYOUT = {
 } as const;
 
 /** Of {@link LAYOUT.context}: integer registers of the two handlers, then shared words. */
-export const CONTEXT = { machine: 0, supervisor: 0x400, logNext: 0x800, case: 0x808, next: 0x810, escape: 0x818 } as const;
+export const CONTEXT = {
+  machine: 0,
+  supervisor: 0x400,
+  logNext: 0x800,
+  case: 0x808,
+  next: 0x810,
+  escape: 0x818,
+} as const;
 
 /** One record of the log: eight 64-bit words. */
 export const RECORD = {

@@ -16,7 +16,14 @@ export const PTE = {
 const LEAF = PTE.V | PTE.A | PTE.D;
 
 const page = (i: number): number => LAYOUT.tables + 4096 * i;
-const TABLE = { sv39: page(0), sv48: page(1), sv57: page(2), middle: page(3), small: page(4), other: page(5) };
+const TABLE = {
+  sv39: page(0),
+  sv48: page(1),
+  sv57: page(2),
+  middle: page(3),
+  small: page(4),
+  other: page(5),
+};
 
 const ppn = (address: number | bigint): bigint => (BigInt(address) >> 12n) << 10n;
 const pointer = (table: number): bigint => ppn(table) | PTE.V;
@@ -113,8 +120,8 @@ function target(random: Random, { level, name }: Slot): bigint {
   return level === 2 ? BigInt(LAYOUT.ram) : 0n;
 }
 
-/** A leaf or pointer of the kind that breaks things; many are good. */
-export function randomEntry(random: Random, slot: Slot): bigint {
+/** A leaf or pointer of the kind that breaks things; many are good. `nowhere`: to where no RAM is, too. */
+export function randomEntry(random: Random, slot: Slot, nowhere: boolean): bigint {
   const kind = random.below(24);
   const { level } = slot;
   if (kind === 0) return random.u64() & ~PTE.V;
@@ -123,8 +130,11 @@ export function randomEntry(random: Random, slot: Slot): bigint {
     const odd = random.once(2) ? 0n : random.pick([PTE.A, PTE.D, PTE.U, PTE.G, PTE.N, 1n << 61n, 1n << 60n]);
     return pointer(level === 1 ? TABLE.other : TABLE.small) | odd;
   }
-  if (kind === 2) return ppn(random.pick(NOWHERE)) | PTE.V | (random.once(2) ? PTE.R | PTE.W | PTE.A | PTE.D : 0n);
+  // A page table that is nowhere is an access fault; for QEMU 7.2 it is a page fault.
+  if (kind === 2 && nowhere) return ppn(random.pick(NOWHERE)) | LEAF | PTE.R | PTE.W;
   let entry = ppn(target(random, slot)) | PTE.V;
+  // PMP may deny the update of an entry, which QEMU 7.2 doesn't ask.
+  if (slot.name.startsWith('protected')) entry |= LEAF;
   entry |= random.pick([PTE.R, PTE.R | PTE.W, PTE.R | PTE.W | PTE.X, PTE.X, PTE.R | PTE.X]);
   if (random.once(2)) entry |= PTE.U;
   if (random.once(4)) entry |= PTE.G;
@@ -143,13 +153,28 @@ export function randomEntry(random: Random, slot: Slot): bigint {
   return entry;
 }
 
+/** Extensions that menvcfg turns on: ADUE, PBMTE. */
+export interface EntryKinds {
+  readonly updates: boolean;
+  readonly memoryTypes: boolean;
+}
+
+const RESERVED = 0x1fc0_0000_0000_0000n;
+const PBMT = 3n << 61n;
+
 /**
- * The entry that behaves without Svadu as `entry` behaves with hardware that sets accessed and dirty bits: such
- * hardware is what QEMU 7.2 has, whatever menvcfg.ADUE says.
+ * The entry that does on QEMU 7.2 what `entry` has to do. Without Svadu (`updates` false) an entry that is not
+ * accessed or not dirty faults: QEMU sets the bits whatever menvcfg.ADUE says. With Svnapot or Svpbmt on it doesn't
+ * mind reserved bits, nor PBMT while menvcfg.PBMTE is 0 or PBMT is 3; and it sets bits of a leaf before it sees that
+ * Svnapot doesn't know the size.
  */
-export function withoutUpdates(entry: bigint): bigint {
+export function equivalent(entry: bigint, level: number, { updates, memoryTypes }: EntryKinds): bigint {
   const leaf = (entry & (PTE.R | PTE.X)) !== 0n;
-  if ((entry & PTE.V) === 0n || !leaf) return entry;
+  if ((entry & PTE.V) === 0n) return entry;
+  if ((entry & RESERVED) !== 0n || (entry & PBMT) === PBMT) return entry & ~PTE.V;
+  if ((entry & PBMT) !== 0n && !memoryTypes) return entry & ~PTE.V;
+  if ((entry & PTE.N) !== 0n && (level > 0 || ((entry >> 10n) & 15n) !== 8n)) return entry & ~PTE.V;
+  if (updates || !leaf) return entry;
   if ((entry & PTE.A) === 0n) return entry & ~PTE.V;
   return (entry & PTE.D) === 0n && (entry & PTE.R) !== 0n ? entry & ~PTE.W : entry;
 }

@@ -3,11 +3,12 @@ import type { CodeWriter } from './code-writer.ts';
 import { CONTROL_REGISTER, CONTROL_REGISTERS, type ControlRegister } from './control-registers.ts';
 import { CONTEXT, FINISH, LAYOUT, REGISTER, USER_ALIAS } from './layout.ts';
 import { cfgRegister, OPEN, randomProtection, type Protection } from './memory-protection.ts';
-import { randomEntry, SATP, slotsOf, withoutUpdates, type Scheme, type Slot } from './page-entries.ts';
+import { equivalent, randomEntry, SATP, slotsOf, type Scheme, type Slot } from './page-entries.ts';
 import { RandomSteps, type Mode } from './random-steps.ts';
 import { ENTRY } from './runtime.ts';
 
 const ADUE = 1n << 61n;
+const PBMTE = 1n << 62n;
 /** Beside instructions, a case has constants that may differ between the two machines. */
 export interface Literal {
   readonly address: number;
@@ -18,7 +19,21 @@ export interface Literal {
 /** What a value record of the log is about. */
 export const WHAT = { register: 0x1000n, entry: 0x2000n, step: 0x3000n } as const;
 
-const STATUS = { SIE: 2n, MIE: 8n, SPIE: 0x20n, MPIE: 0x80n, SPP: 0x100n } as const;
+const STATUS = {
+  SIE: 2n,
+  MIE: 8n,
+  SPIE: 0x20n,
+  MPIE: 0x80n,
+  SPP: 0x100n,
+  FS_LOW: 0x2000n,
+  FS: 0x6000n,
+  TSR: 1n << 22n,
+  MPRV: 1n << 17n,
+  SUM: 1n << 18n,
+} as const;
+/** What a case turns on and off: FS, MPRV, SUM, MXR, TVM, TW, TSR. */
+const SWITCHES = 0x7e_6000n;
+const INTERRUPTS = 0xaaan;
 const at = (csr: string): number => (CONTROL_REGISTER.get(csr) as ControlRegister).csr;
 const PROBED = CONTROL_REGISTERS.filter(({ csr }) => csr >> 10 !== 3);
 
@@ -28,13 +43,15 @@ export function writeCase(w: CodeWriter, random: Random, number: number): Litera
   const mode = random.pick<Mode>(scheme === 'bare' ? [0, 1, 3] : [0, 0, 1, 1, 1, 3]);
   const slots = slotsOf(scheme);
   const protection = random.once(3) ? randomProtection(random) : OPEN;
-  const menvcfg = random.u64() & 0xc000_0000_0000_00f1n | (random.once(2) ? ADUE : 0n);
+  const menvcfg = (random.u64() & 0xc000_0000_0000_00f1n) | (random.once(2) ? ADUE : 0n);
   const literals: Literal[] = [];
 
   // All constants stand before the code: there is one for each entry.
+  const nowhere = random.once(2);
+  const kinds = { updates: (menvcfg & ADUE) !== 0n, memoryTypes: (menvcfg & PBMTE) !== 0n };
   const pokes = slots.map((slot) => {
-    const ours = randomEntry(random, slot);
-    return { slot, ours, theirs: (menvcfg & ADUE) === 0n ? withoutUpdates(ours) : ours };
+    const ours = randomEntry(random, slot, nowhere);
+    return { slot, ours, theirs: equivalent(ours, slot.level, kinds) };
   });
   const words = 2 * pokes.length;
   if (w.pc % 8 === 0) w.op('addi');
@@ -54,38 +71,58 @@ export function writeCase(w: CodeWriter, random: Random, number: number): Litera
   for (const csr of ['mstatus', 'satp', 'mie', 'mideleg', 'medeleg', 'senvcfg']) set(csr, 0n);
   set('menvcfg', menvcfg);
   pokes.forEach(({ slot }, i) => poke(w, slot, pool + 8 * i));
+  w.call(ENTRY.clear);
   for (let probes = random.below(4); probes > 0; probes--) probe(w, random, random.pick(PROBED));
 
   // The way out of S mode must not lead to S mode.
   const escape = random.below(2);
   const delegated = random.once(3) ? 0n : random.pick([0xffffn, random.u64()]);
-  set('medeleg', delegated & 0xb3ffn & ~(escape === 0 ? 1n << 9n : 1n << 3n));
+  // S mode's handler returns by sret, unless M mode sees that it may not.
+  const trapsReturn = random.once(2);
+  const kept = (escape === 0 ? 1n << 9n : 1n << 3n) | (trapsReturn ? 4n : 0n);
+  set('medeleg', delegated & 0xb3ffn & ~kept);
   shared(w, 'escape', BigInt(escape));
-  set('mideleg', random.once(2) ? 0n : random.u64());
+  set('mideleg', random.once(2) ? 0n : random.u64() & INTERRUPTS);
   set('mcounteren', random.u64());
   set('scounteren', random.u64());
   set('senvcfg', random.u64());
   set('stvec', BigInt(ENTRY.supervisorVectors + random.below(2)));
   set('mtvec', BigInt(ENTRY.machineVectors + random.below(2)));
   protect(w, protection);
-  const steps = new RandomSteps(w, random, { mode, scheme, slots, protection });
+  // Here a load into a floating-point register makes FS Dirty even if it faults, which it may.
+  const floatLoads = random.once(2);
+  const modifies = mode === 3 && random.once(2);
+  const switches =
+    SWITCHES &
+    ~(floatLoads ? STATUS.FS_LOW : 0n) &
+    ~(modifies ? 0n : STATUS.MPRV) &
+    ~random.pick([0n, STATUS.SUM]);
+  const steps = new RandomSteps(w, random, {
+    ...{ mode, scheme, slots, protection },
+    switches: switches & ~(trapsReturn ? 0n : STATUS.TSR),
+    floatLoads,
+    leavesMachine: !modifies,
+    crossing: !nowhere && protection === OPEN && (mode !== 3 || scheme === 'bare'),
+  });
   const asid = BigInt(random.below(4)) << 44n;
   set('satp', scheme === 'bare' ? 0n : SATP[scheme] | asid);
   w.op('sfence.vma');
   const interrupts = random.once(4);
   if (interrupts) {
-    set('mie', random.u64());
-    set('mip', random.u64());
+    set('mie', random.u64() & INTERRUPTS);
+    // One at a time: QEMU 7.2 takes them in the order of their numbers.
+    set('mip', random.pick([1n << 1n, 1n << 5n, 1n << 9n]));
   }
   const firstWaits = !interrupts && mode !== 0 && random.once(4);
   if (firstWaits) {
     for (const csr of ['mideleg', 'mie', 'mip']) set(csr, 2n);
   }
-  let status = random.u64() & 0x7e_6000n & ~0x1_8000n;
+  let status = random.u64() & switches;
+  if (!trapsReturn) status &= ~STATUS.TSR;
+  if (floatLoads) status |= (status & STATUS.FS) >> 1n;
   status |= random.u64() & (STATUS.SPIE | STATUS.SPP);
   if (!firstWaits) status |= random.u64() & (STATUS.SIE | STATUS.MPIE);
   status |= BigInt(mode) << 11n;
-  if (mode !== 3) status &= ~(1n << 17n);
   set('mstatus', status);
   const setNext = w.laLater(6);
   w.la(5, LAYOUT.context + CONTEXT.next);
@@ -98,8 +135,10 @@ export function writeCase(w: CodeWriter, random: Random, number: number): Litera
   w.li(REGISTER.stored, 0x0101_0101_0101_0101n);
   w.li(REGISTER.alias, scheme === 'bare' ? 0n : BigInt(USER_ALIAS));
   for (let r = 9; r < 16; r++) w.li(r, random.integer());
+  const setResume = w.laLater(REGISTER.resume);
   w.op('mret');
   setEntry(w.pc);
+  setResume(w.pc);
 
   // In the mode that was chosen.
   if (firstWaits) steps.waitForInterrupt();
@@ -113,6 +152,7 @@ export function writeCase(w: CodeWriter, random: Random, number: number): Litera
 
   // Back in M mode.
   setNext(w.pc);
+  w.li(REGISTER.finish, 0n);
   set('mstatus', 0n);
   for (const csr of ['mie', 'satp']) set(csr, 0n);
   set('mip', 0n);
@@ -130,6 +170,8 @@ export function writeCase(w: CodeWriter, random: Random, number: number): Litera
     w.li(10, WHAT.entry + BigInt(i));
     w.call(ENTRY.logValue);
   });
+  // The two machines' constants differ.
+  w.call(ENTRY.clear);
   return literals;
 }
 
@@ -161,12 +203,23 @@ function protect(w: CodeWriter, { addresses, cfgs }: Protection): void {
 }
 
 /** Writes a CSR at random, logs what it holds then, and puts back what it had. */
-function probe(w: CodeWriter, random: Random, { csr, name, written = (1n << 64n) - 1n }: ControlRegister): void {
-  w.csrr(7, csr);
-  w.li(6, legal(name, random.once(4) ? random.integer() : random.u64()) & written);
-  w.op(random.pick(['csrrw', 'csrrw', 'csrrs', 'csrrc']), { rs1: 6, csr });
-  w.csrr(11, csr);
-  w.csrw(csr, 7);
+function probe(
+  w: CodeWriter,
+  random: Random,
+  { csr, name, trapValue = false, written = (1n << 64n) - 1n }: ControlRegister,
+): void {
+  w.li(11, 0n);
+  w.step(REGISTER.resume, () => {
+    w.csrr(7, csr);
+    w.li(6, legal(name, random.once(4) ? random.integer() : random.u64()) & written);
+    w.op(
+      random.pick(trapValue || name.startsWith('pmpcfg') ? ['csrrw'] : ['csrrw', 'csrrw', 'csrrs', 'csrrc']),
+      { rs1: 6, csr },
+    );
+    w.csrr(11, csr);
+    w.csrw(csr, 7);
+  });
+  w.li(7, 0n);
   w.li(10, WHAT.register + BigInt(csr));
   w.call(ENTRY.logValue);
 }

@@ -14,6 +14,17 @@ export interface Surroundings {
   readonly scheme: Scheme;
   readonly slots: readonly Slot[];
   readonly protection: Protection;
+  /** Bits of mstatus that steps may turn on and off. */
+  readonly switches: bigint;
+  /** Whether loads into floating-point registers may fault. FS is then Off or Dirty. */
+  readonly floatLoads: boolean;
+  /** Whether steps may leave M mode. Not with MPRV, which stays set then in QEMU 7.2. */
+  readonly leavesMachine: boolean;
+  /**
+   * Whether accesses may be misaligned, and atomics appear: QEMU 7.2 does them in pieces, in another order and with
+   * other addresses in tval, where memory is missing or PMP denies a part.
+   */
+  readonly crossing: boolean;
 }
 
 const { temporary, address, resume, stored, alias } = REGISTER;
@@ -22,10 +33,10 @@ const SEPC = 0x141;
 const SATP_CSR = 0x180;
 const MSTATUS = 0x300;
 const MEPC = 0x341;
-/** mstatus: SPP, MPP, and what steps may turn on and off: FS, MPRV, SUM, MXR, TVM, TW, TSR, SPIE, MPIE. */
 const SPP = 0x100n;
 const MPP = 0x1800n;
-const SWITCHES = 0x7e_60a0n;
+const FS = 0x6000n;
+const SUM = 1n << 18n;
 
 /** CSRs that steps write: traps must still find their way afterwards. */
 const WRITTEN = new Set([
@@ -35,12 +46,24 @@ const WRITTEN = new Set([
 const LOADS = ['lb', 'lh', 'lw', 'ld', 'lbu', 'lhu', 'lwu'];
 const STORES = ['sb', 'sh', 'sw', 'sd'];
 /** Those that leave in memory only what may be executed. */
-const ATOMICS = ['amoswap', 'amoand', 'amominu', 'amomaxu', 'lr', 'sc'];
-const FENCES = ['sfence.vma', 'sinval.vma', 'sfence.w.inval', 'sfence.inval.ir', 'fence', 'fence.i'];
+const ATOMICS = ['amoswap', 'amoand', 'amominu', 'amomaxu', 'lr', 'lr'];
+const FENCES = ['sfence.vma', 'sinval.vma', 'fence', 'fence.i'];
+/** In U mode they are illegal; QEMU 7.2 takes them there. */
+const SUPERVISOR_FENCES = ['sfence.w.inval', 'sfence.inval.ir'];
 const SCHEMES = ['sv39', 'sv48', 'sv57'] as const;
-const FLOAT = ['fadd.d', 'fmul.s', 'fmv.x.d', 'fsgnj.d', 'fmv.d.x', 'feq.d'];
+/** Not comparisons and conversions to integers: their flags don't make FS Dirty in QEMU 7.2. */
+const FLOAT = ['fadd.d', 'fmul.s', 'fmv.x.d', 'fsgnj.d', 'fmv.d.x'];
 /** Custom-0 to custom-3, OP-V, reserved major opcodes, load-fp of widths that there are none of. */
 const ILLEGAL_OPCODES = [0x0b, 0x2b, 0x5b, 0x7b, 0x57, 0x6b, 0x77];
+
+/**
+ * CSRs that only one of the machines has, which either may: pmpcfg and pmpaddr of entries from 16 on, triggers.
+ */
+const ONLY_ONE: readonly (readonly [first: number, last: number])[] = [
+  [0x3a4, 0x3af],
+  [0x3c0, 0x3ef],
+  [0x7a0, 0x7af],
+];
 
 /** Writes random steps into a case; each leaves the hart where the next one can go on. */
 export class RandomSteps {
@@ -90,34 +113,56 @@ export class RandomSteps {
   private place(): bigint {
     const { dice, around } = this;
     const offset = BigInt(
-      dice.pick([0, 8, 2048, 4088, 4090, 4091, 4092, 4093, 4094, 4095, dice.below(4096), 8 * dice.below(512)]),
+      dice.pick([
+        0,
+        8,
+        2048,
+        4088,
+        4090,
+        4091,
+        4092,
+        4093,
+        4094,
+        4095,
+        dice.below(4096),
+        8 * dice.below(512),
+      ]),
     );
     if (around.slots.length > 0 && !dice.once(8)) {
       const { va, toArena, name, entries, level } = dice.pick(around.slots);
       const within = level > 0 ? 4096 * dice.below(16) : 4096 * dice.below(entries.length);
-      return name === 'pointer' ? va + BigInt(4096 * dice.below(2)) + offset : va + BigInt(toArena + within) + offset;
+      return name === 'pointer'
+        ? va + BigInt(4096 * dice.below(2)) + offset
+        : va + BigInt(toArena + within) + offset;
     }
     if (!dice.once(3)) return BigInt(LAYOUT.arena + 4096 * dice.below(18)) + offset;
     // Nothing there, or not canonical.
     return dice.pick([
-      0x0800_1000n, 0x1_0000_0000n, 0x3f_ffff_ffffn, 0x40_0000_0000n, 0x7fff_ffff_fff8n, 0xff_ffff_ffff_ffffn,
+      0x0800_1000n, 0x1_0000_0000n, 0x3f_ffff_fff8n, 0x40_0000_0000n, 0x7fff_ffff_fff8n, 0xff_ffff_ffff_fff8n,
       (1n << 64n) - 8n, (1n << 64n) - 0x40_0000_0000n, (1n << 64n) - 0x40_0000_0008n, 1n << 56n, 1n << 63n,
     ]); // prettier-ignore
   }
 
   private memory(): void {
-    const { w, dice } = this;
-    const to = this.place();
+    const { w, dice, around } = this;
+    const to = around.crossing ? this.place() : this.place() & ~7n;
     const rd = this.destination();
     const kind = dice.below(8);
+    const floats = this.around.floatLoads ? ['fld', 'fsd', 'flw', 'fsw'] : ['fsd', 'fsw'];
+    // QEMU 7.2 may do an atomic's load and store by themselves where memory is more than plain RAM.
+    const atomics = around.crossing && around.scheme !== 'bare' ? ATOMICS : ['lr'];
     this.step(() => {
       w.li(address, to);
+      // QEMU 7.2 forgets to look again when a trap or its return changed the MPP that MPRV stands for.
+      if (!around.leavesMachine) w.op('sfence.vma');
       if (kind < 3) w.op(dice.pick(LOADS), { rd, rs1: address, imm: 0 });
       else if (kind < 6) w.op(dice.pick(STORES), { rs1: address, rs2: stored, imm: 0 });
-      else if (kind === 6) w.op(dice.pick(['fld', 'fsd', 'flw', 'fsw']), { fd: 1, rs1: address, fs2: 2 });
+      else if (kind === 6) w.op(dice.pick(floats), { fd: 1, rs1: address, fs2: 2 });
       else {
-        const [op, width] = [dice.pick(ATOMICS), dice.pick(['w', 'd'])];
+        const [op, width] = [dice.pick(atomics), dice.pick(['w', 'd'])];
         w.op(`${op}.${width}`, { rd, rs1: address, rs2: op === 'lr' ? 0 : stored });
+        // Without a reservation sc may fault or not.
+        if (op === 'lr' && dice.once(2)) w.op(`sc.${width}`, { rd, rs1: address, rs2: stored });
       }
     });
   }
@@ -127,6 +172,8 @@ export class RandomSteps {
     const { w, dice, around } = this;
     // QEMU 7.2 asks PMP for all bytes up to the end of the page that an instruction is in.
     if (around.protection.fine) return this.memory();
+    // Once S mode has read a page of U mode, or M mode one by MPRV, QEMU 7.2 lets it execute there.
+    if ((around.switches & SUM) !== 0n || !around.leavesMachine) return this.memory();
     const to = this.place() & ~1n;
     this.step(() => {
       w.li(address, to);
@@ -136,7 +183,7 @@ export class RandomSteps {
 
   private register(): void {
     const { w, dice } = this;
-    const { csr, name, compared } = dice.pick(CONTROL_REGISTERS);
+    const { csr, name, compared, trapValue = false } = dice.pick(CONTROL_REGISTERS);
     const writes = WRITTEN.has(name) && !dice.once(3);
     const rd = this.destination();
     this.step(() => {
@@ -151,7 +198,7 @@ export class RandomSteps {
         w.op(op, { rd: temporary, rs1: temporary, csr });
       }
       // Interrupts that a counter or time raises are none of these.
-      w.li(rd, compared);
+      w.li(rd, trapValue ? 0n : compared);
       w.op('and', { rd: temporary, rs1: temporary, rs2: rd });
     });
     // A trap left x23 as it was before.
@@ -159,10 +206,12 @@ export class RandomSteps {
   }
 
   private switches(): void {
-    const { w, dice } = this;
+    const { w, dice, around } = this;
     const csr = dice.pick([MSTATUS, SSTATUS]);
+    let bits = dice.u64() & dice.u64() & around.switches;
+    if (around.floatLoads && (bits & FS) !== 0n) bits |= FS;
     this.step(() => {
-      w.li(temporary, dice.u64() & dice.u64() & SWITCHES);
+      w.li(temporary, bits);
       w.op(dice.pick(['csrrs', 'csrrc']), { rs1: temporary, csr });
     });
   }
@@ -181,7 +230,8 @@ export class RandomSteps {
 
   private fence(): void {
     const { w, dice } = this;
-    const name = dice.pick(FENCES);
+    const supervisor = this.certain && this.around.mode !== 0;
+    const name = dice.pick(supervisor ? [...FENCES, ...SUPERVISOR_FENCES] : FENCES);
     this.step(() => {
       w.li(address, this.place());
       const [rs1, rs2] = [dice.pick([0, address]), dice.pick([0, 0, temporary])];
@@ -197,11 +247,24 @@ export class RandomSteps {
       ((dice.u32() & ~0x7f) | dice.pick(ILLEGAL_OPCODES)) >>> 0,
       // Counters are read-only; CSRs that there are none of.
       encodeInstruction('csrrw', { csr: 0xc00 + dice.below(32), rs1: 1 }),
-      encodeInstruction('csrrs', { csr: dice.pick([0x015, 0x180 + 5, 0x3a1, 0x3a3, 0x5c0, 0x680, 0x7c0, 0x800, 0xbc0, 0xfc0]), rd: 8 }),
+      encodeInstruction('csrrs', {
+        csr: dice.pick([0x015, 0x180 + 5, 0x3a1, 0x3a3, 0x5c0, 0x680, 0x7c0, 0x800, 0xbc0, 0xfc0]),
+        rd: 8,
+      }),
+      encodeInstruction('csrrs', { csr: this.anyCsr(), rd: 0 }),
+      encodeInstruction('csrrs', { csr: this.anyCsr(), rd: 0 }),
       0x0000_2033 | (0x7f << 25),
       encodeInstruction('fadd.d', { rm: 5 }),
     ]);
     this.step(() => w.word(word));
+  }
+
+  /** A CSR by its number, that either both machines have or neither. */
+  private anyCsr(): number {
+    for (;;) {
+      const csr = this.dice.below(4096);
+      if (!ONLY_ONE.some(([first, last]) => csr >= first && csr <= last)) return csr;
+    }
   }
 
   private float(): void {
@@ -213,11 +276,11 @@ export class RandomSteps {
   /** mret or sret: to the next step, in a mode at random. */
   private back(): void {
     const { w, dice, around } = this;
-    const machine = dice.once(2);
+    const machine = dice.once(2) || !around.leavesMachine;
     if (this.certain && dice.once(4) && (around.mode === 0 || (around.mode === 1 && machine))) {
       return this.plain(machine ? 'mret' : 'sret');
     }
-    const to: Mode = machine ? dice.pick<Mode>([0, 1, 3]) : dice.pick<Mode>([0, 1]);
+    const to = !around.leavesMachine ? 3 : dice.pick<Mode>(machine ? [0, 1, 3] : [0, 1]);
     this.certain = false;
     this.step(() => {
       const status = machine ? MSTATUS : SSTATUS;

@@ -15,9 +15,12 @@ export const ENTRY = {
   supervisorVectors: LAYOUT.runtime + 0x80,
 } as const;
 
-const registers = (from: number, to: number): number[] => [...Array(to - from + 1).keys()].map((i) => from + i);
+const registers = (from: number, to: number): number[] =>
+  [...Array(to - from + 1).keys()].map((i) => from + i);
 const NAMES =
-  'zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6'.split(' ');
+  'zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6'.split(
+    ' ',
+  );
 const each = (op: 'sd' | 'ld', from: number, to: number): string =>
   registers(from, to)
     .map((i) => `  ${op} ${NAMES[i]}, ${8 * i}(t6)`)
@@ -124,6 +127,19 @@ export const RUNTIME = assemble(
 ${vectors('machine')}
 ${vectors('supervisor')}
 start:
+  # QEMU has a second hart, so that its atomics are what they should be
+  csrr t0, mhartid
+  bnez t0, park_wait
+  j first
+park_wait:
+  wfi
+  j park_wait
+first:
+  # no timer interrupt
+  li t0, 0x2004000
+  li t1, -1
+  sd t1, 0(t0)
+  csrw stimecmp, t1
   la t0, context
   csrw mscratch, t0
   la t0, ${CONTEXT.supervisor + LAYOUT.context}
