@@ -114,6 +114,7 @@ function prepare(policy: ConfinementPolicy, report: ReportBuilder): () => void {
       pid: process.pid,
       changesFolders: (policy.folders?.readWrite?.length ?? 0) > 0,
       changesMetadata: policy.changesMetadata === true,
+      renices: policy.role === 'vmm',
       truncates: landlock.abi >= ABI.truncate,
       connects: (policy.sockets?.connect?.length ?? 0) > 0 || hasTcp(policy) || policy.sockets?.udp === true,
       listens: (policy.sockets?.listen?.length ?? 0) > 0 || hasTcp(policy),

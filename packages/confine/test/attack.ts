@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
-import koffi, { type KoffiFunction } from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import { SYSCALLS, type SyscallName } from '../src/seccomp/syscalls.ts';
 import type { Outcome, Targets } from './targets.ts';
 
@@ -20,7 +20,7 @@ const AF_PACKET = 17;
 const AF_VSOCK = 40;
 const [STREAM, RAW] = [1, 3];
 
-type Call = readonly [KoffiFunction, ...(number | string | Uint8Array | null)[]];
+type Call = readonly [ReturnType<LibraryHandle['func']>, ...(number | string | Uint8Array | null)[]];
 
 /** Everything that a process which loaded libc tries against others and the host. Nothing of it may be `ok`. @param only Names; all if not given. */
 export async function attack(
@@ -110,7 +110,7 @@ export function tryCalls(names: readonly SyscallName[]): string[] {
 async function outcome(call: Call, where: Where): Promise<Outcome> {
   const value = await result(call, where);
   // A fork that worked: the child must not go on as if it were the test.
-  if (value === 0 && call[1] === number('clone')) process.reallyExit(1);
+  if (value === 0 && call[1] === number('clone')) process.exit(1);
   if (value >= 0) return 'ok';
   return where === 'here' ? getSystemErrorName(-koffi.errno()) : 'refused';
 }

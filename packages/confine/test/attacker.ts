@@ -19,6 +19,7 @@ const everything = syscallRules({
   pid: process.pid,
   changesFolders: true,
   changesMetadata: true,
+  renices: true,
   truncates: true,
   connects: true,
   listens: true,

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { silentLogger } from '@polyvisor/contracts';
 import { confine } from '../src/confine.ts';
 import type { ConfinementPolicy } from '../src/policy.ts';
@@ -14,8 +14,18 @@ const after = {
   args,
   environment: 'POLYVISOR_CONFINEMENT' in process.env,
   missing: report.missing.map(({ mechanism }) => mechanism),
-  descriptors: readdirSync('/proc/self/fd')
-    .map(Number)
-    .filter((fd) => fd < 3),
+  files: readdirSync('/proc/self/fd')
+    .filter((fd) => Number(fd) > 2)
+    .map(linkOf)
+    .filter((path) => path.startsWith('/') && path !== `/proc/${process.pid}`),
 };
 process.stdout.write(`${JSON.stringify(after)}\n`);
+
+/** What a descriptor means; the one that lists the folder is closed by now. */
+function linkOf(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return '';
+  }
+}

@@ -9,6 +9,8 @@ export interface SyscallNeeds {
   readonly changesFolders: boolean;
   /** Changes modes, owners, times and extended attributes: a shared folder's guest does. */
   readonly changesMetadata: boolean;
+  /** Gives its own threads lower priorities: the compiler's of a vmm. No filter can tell whose thread a number means. */
+  readonly renices: boolean;
   /** Truncates files by name: given where Landlock looks at it (ABI 3). */
   readonly truncates: boolean;
   /** Connects to sockets, of whatever family. */
@@ -156,6 +158,8 @@ export function syscallRules(needs: SyscallNeeds): FilterRules {
     { name: 'prctl', when: [[is(0, PRCTL)]] },
     { name: 'ioctl', when: [[is(1, IOCTL)], [{ argument: 1, mask: IOCTL_TYPE, values: [KVM_TYPE] }]] },
   );
+  // PRIO_PROCESS, which means a thread.
+  if (needs.renices) allowed.push({ name: 'setpriority', when: [[is(0, [0])]] });
   if (needs.truncates) allowed.push({ name: 'truncate' });
   if (needs.connects) allowed.push({ name: 'connect' });
   // UDP sockets that wait for answers from anywhere are bound.
