@@ -336,11 +336,12 @@ export class Qcow2Image {
 
   /** Everything is in the file and durable, nothing is reserved: the state in which the whole image may be changed. */
   async quiesce(): Promise<void> {
-    await this.flush();
-    await this.allocator.settled();
     await this.allocator.releasePool();
+    do {
+      await this.flush();
+      await this.allocator.settled();
+    } while (this.allocator.hasPendingFrees);
     await this.writer.sync();
-    await this.allocator.settled();
   }
 
   /** Makes all that was acknowledged durable. */
