@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   mkdirSync,
   mkdtempSync,
@@ -16,7 +17,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { runCommand, startCommand } from './run-command.ts';
+import { describeWith } from '@polyvisor/testkit/needs';
+import { plainUser, runCommand, startCommand, type HostUser } from './run-command.ts';
 
 /** Every case: exit status 2, one line that names the thing, nothing on standard output, nothing created. */
 
@@ -150,14 +152,18 @@ function openFiles(pid: number): string[] {
   });
 }
 
-async function expectRefusal(args: readonly string[], named: string): Promise<void> {
+async function expectRefusal(
+  args: readonly string[],
+  named: string | RegExp,
+  user?: HostUser,
+): Promise<void> {
   const before = readdirSync(folder, { recursive: true }).sort();
-  const { status, output, errors } = await runCommand(['run', ...args]);
+  const { status, output, errors } = await runCommand(['run', ...args], undefined, user);
   expect({ status, output, lines: errors.trimEnd().split('\n').length, errors }).toEqual({
     status: 2,
     output: '',
     lines: 1,
-    errors: expect.stringContaining(named),
+    errors: typeof named === 'string' ? expect.stringContaining(named) : expect.stringMatching(named),
   });
   expect(readdirSync(folder, { recursive: true }).sort()).toEqual(before);
 }
@@ -200,3 +206,33 @@ describe('refused in one line', () => {
     LIMIT_MS,
   );
 });
+
+// Root may write whatever its mode says.
+const user = plainUser();
+describeWith(
+  user === undefined ? { variables: ['sources that any user can read'] } : {},
+  'a disk file that may only be read',
+  () => {
+    test(
+      'is refused for writing, and taken read-only',
+      async () => {
+        chmodSync(folder, 0o755);
+        const image = put('read-only.img', new Uint8Array(1 << 20));
+        chmodSync(image, 0o444);
+        const named = new RegExp(`${image}.*permission.*read-?only`);
+        await expectRefusal([...bare, '--disk', image, '--net', 'none'], named, user);
+        const reader = startCommand(
+          ['run', ...bare, '--append', 'x', '--disk', `path=${image},readonly=on`, '--net', 'none'],
+          '',
+          user,
+        );
+        while (reader.child.exitCode === null && !openFiles(reader.child.pid!).includes(image))
+          await sleep(50);
+        expect(reader.errors()).toBe('');
+        reader.child.kill('SIGTERM');
+        expect(await reader.ended).toBe(143);
+      },
+      LIMIT_MS,
+    );
+  },
+);

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach } from '@jest/globals';
 import { cacheFolder } from '../src/image/cache-folder.ts';
@@ -6,6 +6,24 @@ import { DEFAULT_IMAGE, parseImageName } from '../src/image/image-name.ts';
 import { createImageStore, type ImageFileKey } from '../src/image/image-store.ts';
 
 const main = join(import.meta.dirname, '../src/main.ts');
+
+/** Whom the command runs as; nothing: whoever runs the test. */
+export interface HostUser {
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+const NOBODY = 65534;
+
+/** A user without root's rights that can read these sources; undefined when there is none. */
+export function plainUser(): HostUser | undefined {
+  if (process.getuid?.() !== 0) return {};
+  const user = { uid: NOBODY, gid: NOBODY };
+  const look = `require('node:fs').accessSync(${JSON.stringify(main)})`;
+  return spawnSync(process.execPath, ['--eval', look], { ...user, stdio: 'ignore' }).status === 0
+    ? user
+    : undefined;
+}
 
 /** The command while it runs, from sources. */
 export interface RunningCommand {
@@ -25,8 +43,9 @@ afterEach(() => {
 });
 
 /** Starts the command; without `input` its standard input is /dev/null, with '' it is a pipe that stays open. */
-export function startCommand(args: readonly string[], input?: string): RunningCommand {
+export function startCommand(args: readonly string[], input?: string, user: HostUser = {}): RunningCommand {
   const child = spawn(process.execPath, ['--conditions=@polyvisor/source', main, ...args], {
+    ...user,
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
   running.add(child);
@@ -71,8 +90,9 @@ export function startCommand(args: readonly string[], input?: string): RunningCo
 export async function runCommand(
   args: readonly string[],
   input?: string,
+  user?: HostUser,
 ): Promise<{ status: number | null; output: string; errors: string }> {
-  const command = startCommand(args, input);
+  const command = startCommand(args, input, user);
   const status = await command.ended;
   return { status, output: command.output(), errors: command.errors() };
 }
