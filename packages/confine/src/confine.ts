@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 import { PolyvisorError, type Logger } from '@polyvisor/contracts';
 import { applyAndExecute, REPORT_VARIABLE } from './apply.ts';
 import { forbidTracing } from './credentials.ts';
@@ -23,6 +24,9 @@ import { installFilter } from './seccomp/install.ts';
 export function confine(policy: ConfinementPolicy, logger: Logger): ConfinementReport {
   if (process.env[REPORT_VARIABLE] !== undefined) return finishConfinement(logger);
   if (process.platform !== 'linux') return unconfined(policy, logger);
+  if (!isMainThread) {
+    throw new PolyvisorError('internal', { what: "a worker thread can't confine its process" });
+  }
   const [, ...args] = process.argv;
   applyAndExecute(policy, [process.execPath, ...process.execArgv, ...args]);
 }

@@ -7,7 +7,7 @@ import { unconfinedReport } from './confine.ts';
 import { checkPolicy, type ConfinementPolicy } from './policy.ts';
 
 /** Options of `child_process.spawn`, without those that put something between this and the program. */
-export type ConfinedSpawnOptions = Omit<SpawnOptions, 'shell' | 'argv0' | 'uid' | 'gid' | 'detached'>;
+export type ConfinedSpawnOptions = Omit<SpawnOptions, 'shell' | 'argv0' | 'uid' | 'gid'>;
 
 /**
  * Starts a Node program confined: a small launcher applies the policy and becomes the program (execve), so process id,

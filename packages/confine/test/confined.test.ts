@@ -262,12 +262,13 @@ when('confine', () => {
   async function run(
     policy: ConfinementPolicy,
     asUser: User,
+    absent = '',
   ): Promise<{ code: number; out: string; err: string }> {
     const [node = '', ...flags] = NODE;
     const leaked = openSync(script, 'r');
     const child = spawn(node, [...flags, script, JSON.stringify(policy), 'a b', ''], {
       stdio: ['ignore', 'pipe', 'pipe', leaked],
-      env: { PATH: process.env['PATH'] },
+      env: { PATH: process.env['PATH'], ABSENT: absent },
       ...(asUser ?? {}),
     });
     closeSync(leaked);
@@ -292,6 +293,23 @@ when('confine', () => {
     // Inherited, and not named in the policy; but for what Node itself opens.
     expect(after?.['files']).not.toContain(script);
     expect((after?.['files'] as string[]).filter((path) => !path.startsWith('/dev/'))).toEqual([]);
+  });
+
+  test.each([
+    ['landlock_create_ruleset', ['Landlock files', 'Landlock signals and abstract sockets'], 'seccomp'],
+    ['seccomp', ['seccomp', 'no further programs'], 'Landlock files'],
+  ])('goes on without %s, and says so', async (absent, expected, kept) => {
+    const { out } = await run({ role: 'vmm', program }, undefined, absent);
+    const after = JSON.parse(out.trim().split('\n')[1] ?? '') as { missing: string[]; applied: string[] };
+    expect(after.missing).toEqual(expect.arrayContaining(expected));
+    expect(after.applied).toContain(kept);
+    const strict = await run(
+      { role: 'vmm', program, require: ['Landlock files', 'seccomp'] },
+      undefined,
+      absent,
+    );
+    expect(strict.code).toBe(1);
+    expect(strict.err).toMatch(/can't confine a process as required: (Landlock files|seccomp) \(this kernel/);
   });
 
   test('refuses to start without what is required, and where a file is missing', async () => {
