@@ -14,7 +14,7 @@ export interface SnapshotRow {
 /** A table of snapshots, lines with their ends, as qemu-img prints it. */
 export function formatSnapshots(snapshots: readonly SnapshotRow[]): string {
   const line = (id: string, tag: string, size: string, date: string, clock: string, icount: string): string =>
-    `${id.padEnd(9)} ${tag.padEnd(16)} ${size.padStart(8)} ${date.padStart(20)} ${clock.padStart(13)} ${icount.padStart(10)}\n`;
+    `${id.padEnd(9)} ${tag.padEnd(16)} ${size.padStart(8)}${date.padStart(20)}${clock.padStart(13)}${icount.padStart(11)}\n`;
   const rows = snapshots.map((each) =>
     line(
       each.id,

@@ -19,18 +19,22 @@ function format(value: Json, depth: number): string {
       : `[\n${value.map((each: Json) => pad + format(each, depth + 1)).join(',\n')}\n${end}]`;
   }
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const lines = qemuEntries(value as { readonly [name: string]: Json }).map(
+    ([name, member]) => `${pad}${JSON.stringify(name)}: ${format(member, depth + 1)}`,
+  );
+  return lines.length === 0 ? `{\n${end}}` : `{\n${lines.join(',\n')}\n${end}}`;
+}
+
+/** Members in the order in which QEMU's programs print them. */
+export function qemuEntries(value: { readonly [name: string]: Json }): readonly (readonly [string, Json])[] {
   const members = Object.entries(value).map(([name, member], index) => ({
-    name,
-    member: member as Json,
+    entry: [name, member] as const,
     index,
     bucket: bucketOf(name),
   }));
   // A bucket holds the latest first.
   members.sort((a, b) => a.bucket - b.bucket || b.index - a.index);
-  const lines = members.map(
-    ({ name, member }) => `${pad}${JSON.stringify(name)}: ${format(member, depth + 1)}`,
-  );
-  return lines.length === 0 ? `{\n${end}}` : `{\n${lines.join(',\n')}\n${end}}`;
+  return members.map(({ entry }) => entry);
 }
 
 /** The hash of QEMU's dictionaries (TDB's). */

@@ -43,7 +43,7 @@ export interface SnapshotCapability {
   /** @param name need not be unique: the id is. */
   create(
     name: string,
-    now: { readonly seconds: number; readonly nanoseconds: number },
+    now: { readonly seconds: number; readonly nanoseconds: number; readonly icount?: bigint },
   ): Promise<SnapshotInfo>;
   /** The disk's contents become the snapshot's. @throws `not-found` */
   apply(idOrName: string): Promise<void>;

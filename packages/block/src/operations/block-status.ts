@@ -15,9 +15,13 @@ export async function blockStatus(
   node: BlockNode,
   offset: number,
   length: number,
-  options: IoOptions & { readonly until?: BlockNode | undefined } = {},
+  options: IoOptions & {
+    readonly until?: BlockNode | undefined;
+    /** Where a backing node is too short, nothing is allocated: how QEMU's `map` has it. */
+    readonly shortIsHole?: boolean;
+  } = {},
 ): Promise<ChainExtent> {
-  const { until, ...io } = options;
+  const { until, shortIsHole = false, ...io } = options;
   let at: FormatNode = node;
   let left = length;
   for (let depth = 0; ; depth++) {
@@ -25,11 +29,11 @@ export async function blockStatus(
     left = Math.min(left, extent.length);
     const backing = at.backing?.node;
     if (extent.allocated) return { ...extent, length: left, depth: depth + (extent.depth ?? 0) };
-    const unallocated = { length: left, allocated: false, data: false, depth: depth } as const;
+    const unallocated = { length: left, allocated: false, data: false, depth } as const;
     if (backing === undefined) return { ...unallocated, zero: true };
     if (backing === until) return { ...unallocated, zero: false };
     // What a shorter backing node doesn't reach reads as zeroes, and this layer says so.
-    if (offset >= backing.size) return { ...unallocated, allocated: true, zero: true, depth };
+    if (offset >= backing.size) return { ...unallocated, allocated: !shortIsHole, zero: true };
     left = Math.min(left, backing.size - offset);
     at = backing;
   }

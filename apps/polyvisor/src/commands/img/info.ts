@@ -5,7 +5,7 @@ import type { CommandHandler, OptionValues } from '../../cli/command-spec.ts';
 import { formatSize } from '../../img/format-size.ts';
 import { formatSnapshots } from '../../img/format-snapshots.ts';
 import { environmentOf, lastText, openNamed, openingOf, withImage } from '../../img/image-access.ts';
-import { formatQemuJson } from '../../img/qemu-json.ts';
+import { formatQemuJson, qemuEntries } from '../../img/qemu-json.ts';
 
 /** `polyvisor img info`. */
 export const imgInfo: CommandHandler = async ({ options, operands }) => {
@@ -76,7 +76,7 @@ function formatTree(value: Json, depth: number): string {
   if (Array.isArray(value)) {
     return value.map((each: Json, index) => `${pad}[${index}]:${leafOrTree(each, depth)}`).join('');
   }
-  return Object.entries(value as { readonly [name: string]: Json })
+  return qemuEntries(value as { readonly [name: string]: Json })
     .map(([name, member]) => `${pad}${name.replaceAll('-', ' ')}:${leafOrTree(member, depth)}`)
     .join('');
 }

@@ -30,7 +30,7 @@ export const imgMap: CommandHandler = async ({ options, operands }) => {
       const print = json ? jsonPrinter() : humanPrinter(chainOf(node));
       let last: MapEntry | undefined;
       for (let at = from; at < end;) {
-        const extent = await blockStatus(node, at, end - at);
+        const extent = await blockStatus(node, at, end - at, { shortIsHole: true });
         if (last !== undefined && continues(last, extent))
           last = { ...last, length: last.length + extent.length };
         else {

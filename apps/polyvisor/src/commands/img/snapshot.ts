@@ -23,7 +23,6 @@ export const imgSnapshot: CommandHandler = async ({ options, operands }) => {
   await withImage(openNamed(operands[0]!, options, environmentOf(options), opening), async (node) => {
     const { snapshots } = node;
     if (snapshots === undefined) {
-      if (changes === undefined) return;
       throw new PolyvisorError('unsupported', { what: 'this format has no snapshots', which: node.driver });
     }
     if (create !== undefined) {
@@ -31,6 +30,7 @@ export const imgSnapshot: CommandHandler = async ({ options, operands }) => {
       await snapshots.create(create, {
         seconds: Math.floor(now / 1000),
         nanoseconds: (now % 1000) * NS_PER_MS,
+        icount: 0n,
       });
     } else if (apply !== undefined) await snapshots.apply(apply);
     else if (remove !== undefined) await snapshots.delete(remove);
