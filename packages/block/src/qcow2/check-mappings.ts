@@ -11,7 +11,7 @@ interface Walk {
   next: number;
 }
 
-/** Follows the active L1 table and those of all snapshots, counting references; then looks at the COPIED flags. */
+/** Follows the active L1 table and those of all snapshots, counting references. */
 export async function checkMappings(work: CheckWork): Promise<void> {
   const { image, report, say } = work;
   const active: Walk = { work, active: true, next: 0 };
@@ -31,7 +31,6 @@ export async function checkMappings(work: CheckWork): Promise<void> {
     if (l1.length > 0) await image.file.read(snapshot.l1Offset, l1);
     await walkL1({ work, active: false, next: 0 }, l1);
   }
-  await checkFlags(work);
 }
 
 async function walkL1(walk: Walk, l1: Uint8Array): Promise<void> {
@@ -124,8 +123,8 @@ function hex(high: number, low: number): string {
   ).toString(16);
 }
 
-/** Flags in the active tables against the refcounts as they are stored. */
-async function checkFlags(work: CheckWork): Promise<void> {
+/** Flags in the active tables against the refcounts as they are stored: those are right by now if they may be. */
+export async function checkFlags(work: CheckWork): Promise<void> {
   const { image } = work;
   const { l1, clusterSize, cache, sliceEntries, entryBytes, refcounts, hasDataFile, writer } = image;
   for (let i = 0; i < l1.size; i++) {

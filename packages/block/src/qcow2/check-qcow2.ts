@@ -1,6 +1,6 @@
 import type { CheckReport, RepairMode, WorkOptions } from '../graph/format-node.ts';
 import { checkCancelled } from '../graph/check-range.ts';
-import { checkMappings } from './check-mappings.ts';
+import { checkFlags, checkMappings } from './check-mappings.ts';
 import { checkBitmapReferences } from './bitmap-directory.ts';
 import { ClusterCounts } from './cluster-counts.ts';
 import { AUTOCLEAR_BITMAPS, INCOMPATIBLE_CORRUPT, INCOMPATIBLE_DIRTY } from './qcow2-format.ts';
@@ -122,6 +122,7 @@ async function scan(
     work.report.corruptionsFixed = work.report.corruptions;
     work.report.leaksFixed = work.report.leaks;
   }
+  await checkFlags(work);
   return work.report;
 }
 

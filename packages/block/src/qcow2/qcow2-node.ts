@@ -288,7 +288,7 @@ export class Qcow2Node implements FormatNode {
     const image = this.#image;
     await image.gate.exclusive(async () => {
       const report = await checkQcow2(this.parts, 'all');
-      if (report.checkErrors > 0 || report.corruptions > report.corruptionsFixed) {
+      if (report.checkErrors > 0 || report.corruptions > 0) {
         throw new PolyvisorError('corrupt', { what: 'Could not repair dirty image', which: this.name });
       }
       if ((image.header.incompatible & INCOMPATIBLE_DIRTY) !== 0) {
