@@ -49,15 +49,26 @@ export function runtimeGrants(program: readonly string[], nameService: boolean):
 }
 
 /**
- * Folders of the program text that a script belongs to, for `ConfinementPolicy.program`: the bundle's folder, or, for
- * a script run from its source, the workspace.
+ * Where the program text of a script is, for `ConfinementPolicy.program`: the bundle's folder and the package.json that
+ * says how to read it, or, for a script run from its source, the workspace.
  */
 export function programFolders(script: string): string[] {
-  if (!script.endsWith('.ts')) return [dirname(script)];
-  for (let folder = dirname(script); folder !== dirname(folder); folder = dirname(folder)) {
-    if (existsSync(join(folder, 'pnpm-workspace.yaml'))) return [folder];
+  const folder = dirname(script);
+  if (!script.endsWith('.ts')) {
+    const manifest = nearest(folder, 'package.json');
+    return manifest === undefined ? [folder] : [folder, manifest];
   }
-  return [dirname(script)];
+  const workspace = nearest(folder, 'pnpm-workspace.yaml');
+  return [workspace === undefined ? folder : dirname(workspace)];
+}
+
+/** Path of a file of that name in a folder or the closest one above it. */
+function nearest(start: string, name: string): string | undefined {
+  for (let folder = start; ; folder = dirname(folder)) {
+    const path = join(folder, name);
+    if (existsSync(path)) return path;
+    if (folder === dirname(folder)) return undefined;
+  }
 }
 
 /** Files that are part of this process: Node, libc, libstdc++, their loader, koffi. */
