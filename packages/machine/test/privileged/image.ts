@@ -14,6 +14,8 @@ export interface Image {
 }
 
 const LINUX_MAGIC = 0x0543_5352;
+/** The last cases of an image lock PMP entries. */
+const LOCKING = 4;
 /** Pages of the arena that hold code. */
 const CODE_PAGES = 18;
 /** c.jr x27, and, at a page's end, the first half of addi x10: the second half is on the next page. */
@@ -29,7 +31,7 @@ export function makeImage(seed: number, count: number): Image {
   const cases: number[] = [];
   for (let i = 0; i < count; i++) {
     cases.push(w.pc);
-    literals.push(...writeCase(w, random, i));
+    literals.push(...writeCase(w, random, i, i >= count - LOCKING));
   }
   w.la(5, ENTRY.exit);
   w.op('jalr', { rs1: 5 });

@@ -11,6 +11,7 @@ export interface Protection {
 
 const R = 1;
 const RWX = 7;
+const LOCK = 0x80;
 const [TOR, NA4, NAPOT] = [0x08, 0x10, 0x18];
 const EVERYTHING = (1n << 54n) - 1n;
 const powerOfTwo = (start: number, size: number): bigint => (BigInt(start) + BigInt(size / 2) - 1n) >> 2n;
@@ -29,22 +30,23 @@ const permissions = (random: Random): number => {
 };
 
 /** A place in what cases protect: the arena's first pages, or the page table behind it. */
-function place(random: Random, fine: boolean): number {
-  const start = random.once(4) ? LAYOUT.protectedTable : LAYOUT.arena + 4096 * random.below(16);
+function place(random: Random, fine: boolean, locks: boolean): number {
+  const start = !locks && random.once(4) ? LAYOUT.protectedTable : LAYOUT.arena + 4096 * random.below(16);
   return fine ? start + 4 * random.pick([0, 1, 2, 3, 510, 1023, random.below(1024)]) : start;
 }
 
 /**
  * Random entries over the arena. The first always admits S and U mode to code, log and page tables; the last to
- * everything else, with random rights.
+ * everything else, with random rights. With `locks` some entries hold for M mode, too, and until the next reset:
+ * they are about the arena alone.
  */
-export function randomProtection(random: Random): Protection {
-  const fine = random.once(2);
+export function randomProtection(random: Random, locks: boolean): Protection {
+  const fine = !locks && random.once(2);
   const addresses: bigint[] = [powerOfTwo(LAYOUT.ram, LAYOUT.arena - LAYOUT.ram)];
   const cfgs: number[] = [NAPOT | RWX];
   while (addresses.length < 15) {
-    const rights = permissions(random);
-    const start = place(random, fine);
+    const rights = permissions(random) | (locks && random.once(3) ? LOCK : 0);
+    const start = place(random, fine, locks);
     switch (random.below(5)) {
       case 0:
         addresses.push(BigInt(start) >> 2n);

@@ -37,12 +37,15 @@ const INTERRUPTS = 0xaaan;
 const at = (csr: string): number => (CONTROL_REGISTER.get(csr) as ControlRegister).csr;
 const PROBED = CONTROL_REGISTERS.filter(({ csr }) => csr >> 10 !== 3);
 
-/** Writes a case: M-mode code that sets everything up, code for the mode that it enters, and what looks at the outcome. */
-export function writeCase(w: CodeWriter, random: Random, number: number): Literal[] {
+/**
+ * Writes a case: M-mode code that sets everything up, code for the mode that it enters, and what looks at the outcome.
+ * With `locks` it leaves PMP entries that stay, so that only other such cases may follow.
+ */
+export function writeCase(w: CodeWriter, random: Random, number: number, locks: boolean): Literal[] {
   const scheme = random.pick<Scheme>(['bare', 'sv39', 'sv39', 'sv39', 'sv48', 'sv48', 'sv57']);
   const mode = random.pick<Mode>(scheme === 'bare' ? [0, 1, 3] : [0, 0, 1, 1, 1, 3]);
   const slots = slotsOf(scheme);
-  const protection = random.once(3) ? randomProtection(random) : OPEN;
+  const protection = locks || random.once(3) ? randomProtection(random, locks) : OPEN;
   const menvcfg = (random.u64() & 0xc000_0000_0000_00f1n) | (random.once(2) ? ADUE : 0n);
   const literals: Literal[] = [];
 
