@@ -34,7 +34,7 @@ export function runtimeGrants(program: readonly string[], nameService: boolean):
     // What libc loads later: name services, character sets.
     ...(libc === undefined ? [] : [dirname(libc)]),
     ...program,
-    ...nativePackages(),
+    ...nativePackages(mapped),
     ...SYSTEM,
     ...(nameService ? NAME_SERVICE : []),
     // Compiled scripts, never written: one process could have another run its code.
@@ -82,11 +82,11 @@ function mappedFiles(): string[] {
   return [...paths];
 }
 
-/** koffi is never bundled: its script and its prebuilt libraries stand in packages of their own, side by side. */
-function nativePackages(): string[] {
-  const entry = createRequire(import.meta.url).resolve('koffi');
-  const at = entry.lastIndexOf('/node_modules/');
-  if (at < 0) return [dirname(entry)];
-  const folder = entry.slice(0, at + '/node_modules'.length);
-  return [join(folder, 'koffi'), join(folder, '@koromix')];
+/** koffi is never bundled: its script and its prebuilt library stand in packages of their own, linked or side by side. */
+function nativePackages(mapped: readonly string[]): string[] {
+  const scripts = createRequire(import.meta.url).resolve('koffi');
+  return [scripts, ...mapped.filter((path) => path.endsWith('.node'))].map((path) => {
+    const manifest = nearest(dirname(path), 'package.json');
+    return dirname(manifest ?? path);
+  });
 }
