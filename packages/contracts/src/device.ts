@@ -53,8 +53,8 @@ export interface MmioDevice extends Device {
   /**
    * Present in place of a device that lives elsewhere: reads and writes that the vCPU waits for go this way, and
    * `read` is not called. `write` posts. They resolve when the device has answered, however long it is away, and
-   * take effect in the order of the calls.
+   * take effect in the order of the calls. `writeLater` gives undefined when it is done already.
    */
   readLater?(offset: number, width: number): Promise<number>;
-  writeLater?(offset: number, width: number, value: number): Promise<void>;
+  writeLater?(offset: number, width: number, value: number): Promise<void> | undefined;
 }

@@ -1,13 +1,15 @@
 export { createBackendSlot } from './backend/backend-slot.ts';
 export type { BackendSlot } from './backend/backend-slot.ts';
 export type { QueueState, VirtioBackend, VirtioHost } from './backend/virtio-backend.ts';
+export { VIRTIO_F_EVENT_IDX, VIRTIO_F_INDIRECT_DESC, VIRTIO_F_RING_PACKED } from './features.ts';
 export { drain } from './backend/drain.ts';
 export { createEmptyVirtioSlot } from './mmio/empty-slot.ts';
 export { createVirtioMmio } from './mmio/virtio-mmio.ts';
 export type { VirtioMmioDependencies, VirtioMmioDevice, VirtioMmioOptions } from './mmio/virtio-mmio.ts';
 export { QueueElement, Segments } from './queue/element.ts';
 export type { ElementMemory } from './queue/element.ts';
-export { createSplitQueue } from './queue/split-queue.ts';
+export { createSplitQueue, usedIndex } from './queue/split-queue.ts';
+export type { SplitVirtqueue } from './queue/split-queue.ts';
 export type { QueueEvents, QueuePosition, QueueSetup, QueueViolation, Virtqueue } from './queue/virtqueue.ts';
 export { createVirtioRng } from './rng/rng.ts';
 export type { VirtioRngDependencies, VirtioRngOptions } from './rng/rng.ts';

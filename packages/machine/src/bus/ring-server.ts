@@ -13,6 +13,7 @@ import {
   OP_READ,
   OP_SYSTEM_RESET,
   OP_TIMERS,
+  OP_WRITE,
   REPLY,
   REPLY_FAULT,
   REPLY_VALUE,
@@ -90,36 +91,28 @@ export function createRingServer(options: RingServerOptions): RingServer {
     const window = op > OP_POSTED_WRITE ? undefined : bus.find(gpa, width);
     ring[REPLY_FAULT] = 0;
     ring[REPLY_VALUE] = 0;
-    const later = op === OP_POSTED_WRITE ? undefined : accessLater(op, window, gpa, width, value);
-    if (later !== undefined) {
-      Atomics.store(ring, TAIL, (count + 1) | 0);
-      settling = true;
-      void later.then(() => {
-        settling = false;
-        answer(count);
-        wake();
-      });
-      return;
-    }
+    let later: Promise<void> | undefined;
     try {
       if (op > OP_POSTED_WRITE) ring[REPLY_VALUE] = callMachine(op, gpa, value);
       else if (window === undefined) ring[REPLY_FAULT] = 1;
-      else if (op === OP_READ) ring[REPLY_VALUE] = window.device.read(gpa - window.gpa, width);
-      else window.device.write(gpa - window.gpa, width, value);
+      else later = access(op, window, gpa - window.gpa, width, value);
     } catch (error) {
       ring[REPLY_FAULT] = 1;
       onError(error);
     }
     Atomics.store(ring, TAIL, (count + 1) | 0);
     if (op === OP_POSTED_WRITE) return;
-    if (lockstep === undefined || op === OP_READ) {
+    const settled = lockstep === undefined || op === OP_READ ? later : settle(lockstep, window, later);
+    if (settled === undefined) {
       answer(count);
       return;
     }
     settling = true;
-    void lockstep
-      .settle(window)
-      .catch(onError)
+    void settled
+      .catch((error: unknown) => {
+        ring[REPLY_FAULT] = 1;
+        onError(error);
+      })
       .then(() => {
         settling = false;
         answer(count);
@@ -127,25 +120,19 @@ export function createRingServer(options: RingServerOptions): RingServer {
       });
   }
 
-  /** The access, if it is for a device elsewhere. */
-  function accessLater(
+  /** @returns when it is done, if it isn't yet. */
+  function access(
     op: number,
-    window: MappedDevice | undefined,
-    gpa: number,
+    { device }: MappedDevice,
+    offset: number,
     width: number,
     value: number,
   ): Promise<void> | undefined {
-    if (window === undefined) return undefined;
-    const { device } = window;
-    const offset = gpa - window.gpa;
-    const access =
-      op === OP_READ
-        ? device.readLater?.(offset, width).then((read) => void (ring[REPLY_VALUE] = read))
-        : device.writeLater?.(offset, width, value);
-    return access?.catch((error: unknown) => {
-      ring[REPLY_FAULT] = 1;
-      onError(error);
-    });
+    if (op === OP_WRITE && device.writeLater !== undefined) return device.writeLater(offset, width, value);
+    if (op !== OP_READ) device.write(offset, width, value);
+    else if (device.readLater === undefined) ring[REPLY_VALUE] = device.read(offset, width);
+    else return device.readLater(offset, width).then((read) => void (ring[REPLY_VALUE] = read));
+    return undefined;
   }
 
   function callMachine(op: number, gpa: number, value: number): number {
@@ -168,4 +155,13 @@ export function createRingServer(options: RingServerOptions): RingServer {
       closed = true;
     },
   };
+}
+
+async function settle(
+  lockstep: NonNullable<RingServerOptions['lockstep']>,
+  window: MappedDevice | undefined,
+  later: Promise<void> | undefined,
+): Promise<void> {
+  await later;
+  await lockstep.settle(window);
 }

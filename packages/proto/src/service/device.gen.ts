@@ -2801,17 +2801,21 @@ export interface ResetDevice {
   device: number;
   /** The machine was reset, not only the device by its driver: connections to the outside end, too. */
   powerOn: boolean;
+  /** Not 0: answered, once the device touches no memory any more. */
+  request: number;
 }
 
 /** What can be encoded as {@link ResetDevice}. */
 export interface ResetDeviceInput {
   readonly device?: number | undefined;
   readonly powerOn?: boolean | undefined;
+  readonly request?: number | undefined;
 }
 
 export function readResetDevice(reader: MessageReader): ResetDevice {
   let deviceValue: number = 0;
   let powerOnValue: boolean = false;
+  let requestValue: number = 0;
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {
@@ -2821,11 +2825,14 @@ export function readResetDevice(reader: MessageReader): ResetDevice {
       case 16:
         powerOnValue = reader.bool();
         break;
+      case 29:
+        requestValue = reader.fixed32();
+        break;
       default:
         reader.skip(tag);
     }
   }
-  return { device: deviceValue, powerOn: powerOnValue };
+  return { device: deviceValue, powerOn: powerOnValue, request: requestValue };
 }
 
 export function sizeResetDevice(input: ResetDeviceInput, _writer: MessageWriter): number {
@@ -2837,6 +2844,10 @@ export function sizeResetDevice(input: ResetDeviceInput, _writer: MessageWriter)
   const powerOnValue = input.powerOn;
   if (powerOnValue !== undefined && powerOnValue) {
     size += 1 + 1;
+  }
+  const requestValue = input.request;
+  if (requestValue !== undefined && requestValue !== 0) {
+    size += 1 + 4;
   }
   return size;
 }
@@ -2851,6 +2862,11 @@ export function writeResetDevice(input: ResetDeviceInput, writer: MessageWriter)
   if (powerOnValue !== undefined && powerOnValue) {
     writer.byte(16);
     writer.byte(powerOnValue ? 1 : 0);
+  }
+  const requestValue = input.request;
+  if (requestValue !== undefined && requestValue !== 0) {
+    writer.byte(29);
+    writer.fixed32(requestValue);
   }
 }
 

@@ -98,6 +98,10 @@ class Slot implements BackendSlot {
     this.backend.reset();
   }
 
+  settled(): Promise<void> | undefined {
+    return this.backend.settled?.();
+  }
+
   save(): StateSection {
     return this.backend.save();
   }

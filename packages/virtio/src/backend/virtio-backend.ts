@@ -37,6 +37,8 @@ export interface VirtioBackend {
   notify(queue: number): void;
   /** Back to power-on state; forget every element. Queues are already gone. */
   reset(): void;
+  /** For one that {@link walksQueues}: resolves when it touches no memory any more after a reset. */
+  settled?(): Promise<void> | undefined;
   /** State of the device model alone, while quiesced; where there is a {@link revision}, at any time between two calls. */
   save(): StateSection;
   /**

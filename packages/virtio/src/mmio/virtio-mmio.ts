@@ -141,6 +141,12 @@ class VirtioMmio implements VirtioMmioDevice, VirtioHost {
     else if (width === 4) this.#writeRegister(offset, value);
   }
 
+  writeLater(offset: number, width: number, value: number): Promise<void> | undefined {
+    this.write(offset, width, value);
+    // A driver that has reset the device may use the memory for something else at once.
+    return offset === reg.STATUS && value === 0 ? this.#backend.settled?.() : undefined;
+  }
+
   posted(offset: number): boolean {
     return POSTED.has(offset);
   }

@@ -28,6 +28,7 @@ export class ElementPool {
     element.readable.clear();
     element.writable.clear();
     element.live = true;
+    element.again = false;
     return element;
   }
 

@@ -55,6 +55,8 @@ export class QueueElement {
   id = 0;
   /** Ring slots that it takes; 1 in a split queue. */
   slots = 1;
+  /** It was begun before, by a device process that is gone: it may be done already. */
+  again = false;
   /** False once its queue was reset: reads give nothing and writes are dropped. */
   live = false;
 

@@ -26,11 +26,25 @@ export function createSplitQueue(
   memory: GuestMemory,
   events: QueueEvents,
   position: QueuePosition = { nextAvail: 0, nextUsed: 0 },
-): Virtqueue {
+): SplitVirtqueue {
   return new SplitQueue(setup, memory, events, position);
 }
 
-class SplitQueue extends RingQueue implements Virtqueue {
+/** A split queue, which can take up what another device process left. */
+export interface SplitVirtqueue extends Virtqueue {
+  /** Takes a request again by its head, which was popped by somebody who is gone and not used. */
+  retake(head: number): QueueElement | undefined;
+  /** Gives up an element that was retaken: it can be retaken again. */
+  forgo(element: QueueElement): void;
+}
+
+/** Index of the used ring as the driver sees it; -1 when there is no ring there. */
+export function usedIndex(setup: QueueSetup, memory: GuestMemory): number {
+  const used = locatePart(memory, setup.device, RING_ENTRIES, 4);
+  return used < 0 ? -1 : Atomics.load(memory.words, (used + RING_INDEX) / 2);
+}
+
+class SplitQueue extends RingQueue implements SplitVirtqueue {
   /** Offsets in the backing buffer; the rings' as indices of 16-bit words. */
   #descriptors = 0;
   #availWord = 0;
@@ -77,6 +91,20 @@ class SplitQueue extends RingQueue implements Virtqueue {
     if (pending > this.size) return this.broken('available index');
     const slot = this.#nextAvail & (this.size - 1);
     const head = Atomics.load(this.words, this.#availWord + RING_ENTRIES / 2 + slot);
+    const element = this.#take(head);
+    if (element !== undefined) this.#nextAvail = (this.#nextAvail + 1) & INDEX_MASK;
+    return element;
+  }
+
+  retake(head: number): QueueElement | undefined {
+    return this.dead ? undefined : this.#take(head);
+  }
+
+  forgo(element: QueueElement): void {
+    if (!this.dead) this.pool.give(element);
+  }
+
+  #take(head: number): QueueElement | undefined {
     if (head >= this.size) return this.broken('head index');
     const element = this.pool.take();
     if (element === undefined) return this.broken('too many in flight');
@@ -86,7 +114,6 @@ class SplitQueue extends RingQueue implements Virtqueue {
       this.pool.give(element);
       return this.broken(violation);
     }
-    this.#nextAvail = (this.#nextAvail + 1) & INDEX_MASK;
     return element;
   }
 

@@ -1,13 +1,26 @@
 import type { Clock, InterruptLine, Logger, MmioDevice } from '@polyvisor/contracts';
 import { PolyvisorError } from '@polyvisor/contracts';
-import type { AttachRequest, DeviceDescriptionInput, Hello } from '@polyvisor/proto/service/device';
+import type {
+  AttachRequest,
+  DeviceDescriptionInput,
+  Hello,
+  SharedMemory,
+} from '@polyvisor/proto/service/device';
 import { DEVICE_PROTOCOL_VERSION, PING_MS, SILENCE_MS, WINDOW_BYTES } from '../protocol.ts';
 import type { HostClock } from './host-clock.ts';
 import { createHostClock } from './host-clock.ts';
 import type { HostedDevice, HostLink, HostMessage, HostStream } from './host-link.ts';
 import { HostedLine, HostedRegisters } from './hosted-registers.ts';
+import type { SharedHostSide } from '../shared/inherited.ts';
+import { canWalk, HostedWalker } from './hosted-walker.ts';
 import type { HostedVirtioModel } from './hosted-virtio.ts';
 import { HostedVirtio } from './hosted-virtio.ts';
+
+/**
+ * Devices that walk their queues themselves where memory is shared: network and block (VIRTIO 1.3, section 5). Others
+ * are slow enough, and their state, recorded in the order of their completions, survives this process.
+ */
+const WALKING: ReadonlySet<number> = new Set([1, 2]);
 
 /** A device to be hosted. */
 export type HostableDevice =
@@ -18,6 +31,8 @@ export type HostableDevice =
 export interface DeviceHostOptions {
   readonly vm: string;
   readonly logger: Logger;
+  /** Present where this process has inherited the guest's memory. */
+  readonly shared?: SharedHostSide;
 }
 
 /** Devices for a machine elsewhere. */
@@ -28,7 +43,8 @@ export interface DeviceHost {
   line(device: string): InterruptLine;
   /** Before the first {@link attach}. In this order they are numbered. */
   add(device: HostableDevice): void;
-  readonly descriptions: readonly DeviceDescriptionInput[];
+  /** What is here, as an owner without shared memory would see it. */
+  describe(): readonly DeviceDescriptionInput[];
   /** Serves an owner; one with a greater epoch takes the place of the one before. Resolves when it has ended. */
   attach(stream: HostStream): Promise<void>;
   /** What stands behind a device can't go on, or can again. */
@@ -46,10 +62,10 @@ export function createDeviceHost(options: DeviceHostOptions): DeviceHost {
 class Host implements DeviceHost, HostLink {
   readonly clock: HostClock = createHostClock();
   epoch = 0;
-  readonly descriptions: DeviceDescriptionInput[] = [];
   readonly #options: DeviceHostOptions;
   readonly #lines = new Map<string, HostedLine>();
-  readonly #devices: HostedDevice[] = [];
+  readonly #models: HostableDevice[] = [];
+  #devices: HostedDevice[] = [];
   readonly #stalls = new Map<number, string>();
   #stream: HostStream | undefined;
   /** The greatest epoch that has asked, and the one that is being brought up. */
@@ -77,13 +93,11 @@ class Host implements DeviceHost, HostLink {
   }
 
   add(device: HostableDevice): void {
-    const index = this.#devices.length;
-    this.descriptions.push(describe(device));
-    this.#devices.push(
-      device.kind === 'virtio'
-        ? new HostedVirtio(index, device, this)
-        : new HostedRegisters(index, device.device, this.#line(device.name), this),
-    );
+    this.#models.push(device);
+  }
+
+  describe(): readonly DeviceDescriptionInput[] {
+    return this.#models.map((model) => describe(model, false));
   }
 
   async attach(stream: HostStream): Promise<void> {
@@ -116,7 +130,40 @@ class Host implements DeviceHost, HostLink {
     this.#options.logger.info({ epoch: this.epoch, reason: reason?.message }, 'owner of the devices is gone');
   }
 
-  #greet(stream: HostStream, { vm, epoch, version, clock }: Hello): void {
+  /** Puts the models behind the way that an owner has chosen. @returns what it is told of them. */
+  #open(shared: SharedMemory | undefined): DeviceDescriptionInput[] {
+    const side = this.#options.shared;
+    if (shared !== undefined && side === undefined) {
+      throw new PolyvisorError('unsupported', {
+        what: 'this device host has not inherited the memory of its machine',
+      });
+    }
+    const walkers: HostedWalker[] = [];
+    const memory = shared === undefined ? undefined : side?.open(shared.regions);
+    side?.onDoorbell(() => {
+      for (const walker of walkers) walker.ring();
+    });
+    const walks = (model: HostableDevice): boolean =>
+      memory !== undefined &&
+      model.kind === 'virtio' &&
+      WALKING.has(model.backend.deviceId) &&
+      canWalk(model.backend);
+    this.#devices = this.#models.map((model, index) => {
+      if (model.kind === 'registers') {
+        return new HostedRegisters(index, model.device, this.#line(model.name), this);
+      }
+      if (memory === undefined || side === undefined || !walks(model))
+        return new HostedVirtio(index, model, this);
+      const usedBuffers = (): void => side.usedBuffers(index);
+      const around = { memory, rings: side.rings, walker: walkers.length, usedBuffers };
+      const walker = new HostedWalker(index, model, this, around);
+      walkers.push(walker);
+      return walker;
+    });
+    return this.#models.map((model) => describe(model, walks(model)));
+  }
+
+  #greet(stream: HostStream, { vm, epoch, version, clock, shared }: Hello): void {
     const refuse = (error: PolyvisorError): void => {
       this.#options.logger.warn({ err: error }, 'an owner was refused');
       stream.close(error);
@@ -150,12 +197,13 @@ class Host implements DeviceHost, HostLink {
           // A still newer one may have come meanwhile.
           if (this.epoch !== epoch) return;
           if (clock !== undefined) this.clock.read(clock);
+          const devices = this.#open(shared);
           this.#stream = stream;
           this.send({
             case: 'welcome',
             value: {
               version: Math.min(version, DEVICE_PROTOCOL_VERSION),
-              devices: this.descriptions,
+              devices,
               windowBytes: WINDOW_BYTES,
             },
           });
@@ -208,7 +256,7 @@ class Host implements DeviceHost, HostLink {
   }
 
   stall(name: string, active: boolean, reason: string): void {
-    const device = this.#devices.findIndex((each) => each.name === name);
+    const device = this.#models.findIndex((each) => each.name === name);
     if (device < 0) return;
     if (active) this.#stalls.set(device, reason);
     else this.#stalls.delete(device);
@@ -219,7 +267,10 @@ class Host implements DeviceHost, HostLink {
     this.#stream?.close();
     this.#stream = undefined;
     await this.#restarting;
-    await Promise.all(this.#devices.map((device) => device.close()));
+    this.#options.shared?.close();
+    await Promise.all(
+      this.#models.map((each) => (each.kind === 'virtio' ? each.backend : each.device).close()),
+    );
     this.clock.close();
   }
 }
@@ -228,7 +279,7 @@ function corrupt(reason: string): PolyvisorError {
   return new PolyvisorError('corrupt', { what: 'the device protocol was broken', which: reason });
 }
 
-function describe(device: HostableDevice): DeviceDescriptionInput {
+function describe(device: HostableDevice, walksQueues: boolean): DeviceDescriptionInput {
   if (device.kind === 'virtio') {
     const { deviceId, features, queueSizes, config, writeConfig } = device.backend;
     return {
@@ -242,6 +293,7 @@ function describe(device: HostableDevice): DeviceDescriptionInput {
           queueSizes,
           config: config.slice(),
           configWritable: writeConfig !== undefined,
+          walksQueues,
         },
       },
     };

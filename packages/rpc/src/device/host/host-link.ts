@@ -24,5 +24,4 @@ export interface HostedDevice {
   restart(): Promise<void>;
   /** A new owner is told what it can't know. */
   announce(): void;
-  close(): Promise<void>;
 }

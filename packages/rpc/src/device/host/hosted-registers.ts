@@ -150,10 +150,6 @@ export class HostedRegisters implements HostedDevice {
   announce(): void {
     this.#line.announce();
   }
-
-  close(): Promise<void> {
-    return this.#device.close();
-  }
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -185,11 +185,6 @@ export class HostedVirtio implements HostedDevice, VirtioHost, QueueSink {
     this.configChanged();
   }
 
-  async close(): Promise<void> {
-    this.#closeQueues();
-    await this.#backend.close();
-  }
-
   queue(index: number): Virtqueue | undefined {
     const queue = this.#queues[index];
     return queue?.dead === false ? queue : undefined;

@@ -8,8 +8,6 @@ const nothing = new Uint8Array();
 export class MessageElement extends QueueElement {
   /** The owner's number of it. */
   readonly key: number;
-  /** It was given to another device host before, which may have done it. */
-  readonly again: boolean;
   readonly #source: Uint8Array;
   #target = nothing;
   /** Bytes of the target that were written, from its start. */
@@ -18,11 +16,11 @@ export class MessageElement extends QueueElement {
   constructor(key: number, source: Uint8Array, writableBytes: number, again: boolean) {
     super(nowhere);
     this.key = key;
-    this.again = again;
     this.#source = source;
     if (source.length > 0) this.readable.add(0, 0, source.length);
     if (writableBytes > 0) this.writable.add(0, 0, writableBytes);
     this.live = true;
+    this.again = again;
   }
 
   override read(position: number, target: Uint8Array, start = 0, length = target.length - start): number {

@@ -6,6 +6,7 @@ import type {
   ClockReadingInput,
   DeviceDescription,
   Done,
+  HelloInput,
   Welcome,
 } from '@polyvisor/proto/service/device';
 import type { VirtioBackend } from '@polyvisor/virtio';
@@ -21,8 +22,12 @@ import {
 import type { GroupLink, OwnerMessage, OwnerStream, RemoteDevice } from './group-link.ts';
 import type { RegisterProxy } from './register-proxy.ts';
 import { createRegisterProxy } from './register-proxy.ts';
+import type { SharedOwnerSide } from '../shared/inherited.ts';
+import { WALKED_ENTRIES, WALKED_QUEUES, WALKERS } from '../shared/layout.ts';
 import type { VirtioProxy } from './virtio-proxy.ts';
 import { createVirtioProxy } from './virtio-proxy.ts';
+import type { WalkingProxy } from './walking-proxy.ts';
+import { createWalkingProxy } from './walking-proxy.ts';
 
 /** What the owner's side of a group needs. */
 export interface DeviceGroupOptions {
@@ -31,6 +36,8 @@ export interface DeviceGroupOptions {
   /** Interrupt line of a device with registers. */
   readonly line: (device: string) => InterruptLine;
   readonly logger: Logger;
+  /** Present in shared mode. */
+  readonly shared?: SharedOwnerSide;
   /** The group has gone away or come back, or what stands behind a device is stuck, or not any more. */
   readonly onStatus?: (status: GroupStatus) => void;
 }
@@ -99,6 +106,7 @@ class Group implements DeviceGroup, GroupLink {
   #request = 0;
   readonly #asked = new Map<number, { readonly device: number; readonly settle: (done: Done) => void }>();
   readonly #stalls = new Map<number, string>();
+  readonly #walkers = new Map<number, WalkingProxy>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #heardMs = 0;
 
@@ -166,10 +174,30 @@ class Group implements DeviceGroup, GroupLink {
       stream.send({
         message: {
           case: 'hello',
-          value: { version: DEVICE_PROTOCOL_VERSION, vm: this.#options.vm, epoch, clock: this.#reading() },
+          value: {
+            version: DEVICE_PROTOCOL_VERSION,
+            vm: this.#options.vm,
+            epoch,
+            clock: this.#reading(),
+            ...this.#sharedHello(),
+          },
         },
       });
     });
+  }
+
+  #sharedHello(): Pick<HelloInput, 'shared'> {
+    const { shared } = this.#options;
+    if (shared === undefined) return {};
+    shared.restart((device) => this.#walkers.get(device)?.usedBuffers());
+    // Regions lie back to back in the descriptor.
+    let offset = 0;
+    const regions = shared.regions.map(({ gpa, size, readOnly }) => {
+      const region = { gpa, size, offset, readOnly };
+      offset += size;
+      return region;
+    });
+    return { shared: { regions } };
   }
 
   /** Makes proxies, or checks that the ones made before fit. */
@@ -181,6 +209,10 @@ class Group implements DeviceGroup, GroupLink {
     };
     if (version < 1 || version > DEVICE_PROTOCOL_VERSION)
       refuse('device host speaks another protocol', `version ${version}`);
+    const walkers = devices.filter(({ kind }) => kind.case === 'virtio' && kind.value.walksQueues);
+    if (walkers.length > WALKERS || (walkers.length > 0 && this.#options.shared === undefined)) {
+      refuse('device host walks queues that it cannot', String(walkers.length));
+    }
     if (devices.length > DEVICES_LIMIT) refuse('device host has too many devices', String(devices.length));
     this.#windowBytes = Math.min(windowBytes, WINDOW_BYTES);
     if (this.#proxies.length > 0) {
@@ -196,6 +228,14 @@ class Group implements DeviceGroup, GroupLink {
   }
 
   #createProxy({ name, kind }: DeviceDescription, index: number): GroupDevice {
+    const { shared } = this.#options;
+    if (kind.case === 'virtio' && kind.value.walksQueues && shared !== undefined) {
+      const walker = this.#walkers.size;
+      const rings = { words: shared.words, ringHost: shared.ringHost };
+      const proxy = createWalkingProxy(index, walker, name, kind.value, this, rings);
+      this.#walkers.set(index, proxy);
+      return { kind: 'virtio', name, backend: proxy };
+    }
     if (kind.case === 'virtio') {
       return {
         kind: 'virtio',
@@ -349,7 +389,13 @@ class Group implements DeviceGroup, GroupLink {
 
 function possible({ kind }: DeviceDescription): boolean {
   if (kind.case === 'virtio') {
-    const { queueSizes, config } = kind.value;
+    const { queueSizes, config, walksQueues } = kind.value;
+    if (
+      walksQueues &&
+      (queueSizes.length > WALKED_QUEUES || queueSizes.some((size) => size > WALKED_ENTRIES))
+    ) {
+      return false;
+    }
     return (
       config.length <= 256 &&
       queueSizes.length <= 64 &&
@@ -381,6 +427,7 @@ function alike(ours: readonly DeviceDescription[], theirs: readonly DeviceDescri
             kind.value.featuresHigh,
             kind.value.queueSizes,
             kind.value.config.length,
+            kind.value.walksQueues,
           ]
         : kind.value,
     ]);
