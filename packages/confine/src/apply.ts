@@ -116,7 +116,7 @@ function prepare(policy: ConfinementPolicy, report: ReportBuilder): () => void {
       changesMetadata: policy.changesMetadata === true,
       renices: policy.role === 'vmm',
       truncates: landlock.abi >= ABI.truncate,
-      connects: (policy.sockets?.connect?.length ?? 0) > 0 || hasTcp(policy) || policy.sockets?.udp === true,
+      connects: mayConnect(policy),
       listens: (policy.sockets?.listen?.length ?? 0) > 0 || hasTcp(policy),
       tcp: hasTcp(policy),
       udp: policy.sockets?.udp === true,
@@ -144,12 +144,19 @@ function noteLandlock(policy: ConfinementPolicy, abi: number, reason: string, re
   else report.miss(scopes, `${why}; seccomp allows signals to itself only`);
   if (need(ABI.resolveUnix, true)) report.apply('Landlock unix sockets', 'only those of the policy');
   else {
-    const connects = (policy.sockets?.connect?.length ?? 0) > 0 || hasTcp(policy);
-    const rest = connects
+    const rest = mayConnect(policy)
       ? 'file modes and an own user must guard other sockets'
       : 'it may not connect at all';
     report.miss('Landlock unix sockets', `${why}, they came with 9; ${rest}`);
   }
+}
+
+/** A server alone never calls connect, which reaches unix sockets as well. */
+function mayConnect({ sockets }: ConfinementPolicy): boolean {
+  // 'any' has a length, too.
+  return (
+    (sockets?.connect?.length ?? 0) > 0 || (sockets?.tcpConnect?.length ?? 0) > 0 || sockets?.udp === true
+  );
 }
 
 function portsInWords({ sockets }: ConfinementPolicy): string {
