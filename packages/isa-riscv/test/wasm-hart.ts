@@ -66,6 +66,9 @@ export class WasmHart {
       records: (_env: number, page: number) => this.recordsOf(page),
       decode: (_env: number, record: number) => this.decode(record),
       crossing: () => this.crossing(),
+      split_records: () => 0,
+      private_page() {},
+      private_fetch: () => 0,
       hot() {},
     };
     this.softmmu = new WebAssembly.Instance(compileSoftmmu(), {
