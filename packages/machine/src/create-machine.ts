@@ -1,16 +1,14 @@
 import type { MachineAccelerator } from './accelerated.ts';
-import type { DeviceProvider } from './boards/riscv-virt/devices.ts';
 import { createRiscvVirt } from './boards/riscv-virt/riscv-virt.ts';
+import type { SuppliedParts } from './boards/riscv-virt/riscv-virt.ts';
 import type { Machine, MachineConfig } from './config.ts';
 import type { MachineLife } from './lifecycle/machine.ts';
 import { createMachineLife } from './lifecycle/machine.ts';
 
-/** Replaceable parts, for tests. */
-export interface MachineDependencies {
+/** Replaceable parts. */
+export interface MachineDependencies extends SuppliedParts {
   /** Default: TCG, as the configuration tells. */
   readonly accelerator?: MachineAccelerator;
-  /** Default: devices are made in this process. */
-  readonly provideDevice?: DeviceProvider;
 }
 
 /**
@@ -38,7 +36,7 @@ export async function createMachine(
         life?.end({ kind: 'failure', error });
       },
     },
-    dependencies.provideDevice,
+    dependencies,
   );
   life = createMachineLife(config, board);
   if (failure !== undefined) life.end({ kind: 'failure', error: failure });

@@ -164,7 +164,7 @@ export const serviceFiles: readonly ServiceFile[] = [
     name: 'polyvisor/device/v1/device_service.proto',
     dependencies: ["polyvisor/device/v1/section.proto"],
     services: ["polyvisor.device.v1.DeviceService"],
-    symbols: ["polyvisor.device.v1.CreateRequest","polyvisor.device.v1.CreateResponse","polyvisor.device.v1.DeviceSpec","polyvisor.device.v1.RtcSpec","polyvisor.device.v1.SerialSpec","polyvisor.device.v1.ConsoleSpec","polyvisor.device.v1.DiskSpec","polyvisor.device.v1.NetSpec","polyvisor.device.v1.PortForward","polyvisor.device.v1.ShareSpec","polyvisor.device.v1.RngSpec","polyvisor.device.v1.DeviceDescription","polyvisor.device.v1.VirtioDescription","polyvisor.device.v1.RegisterDescription","polyvisor.device.v1.AddressWindow","polyvisor.device.v1.InterruptPin","polyvisor.device.v1.AttachRequest","polyvisor.device.v1.AttachResponse","polyvisor.device.v1.Hello","polyvisor.device.v1.SharedMemory","polyvisor.device.v1.SharedRegion","polyvisor.device.v1.Welcome","polyvisor.device.v1.Activate","polyvisor.device.v1.QueueSetup","polyvisor.device.v1.ResetDevice","polyvisor.device.v1.WriteConfig","polyvisor.device.v1.QueueElements","polyvisor.device.v1.QueueElement","polyvisor.device.v1.Completions","polyvisor.device.v1.Completion","polyvisor.device.v1.RegisterAccess","polyvisor.device.v1.RegisterReply","polyvisor.device.v1.Interrupt","polyvisor.device.v1.MessageInterrupt","polyvisor.device.v1.EndOfInterrupt","polyvisor.device.v1.ConfigChanged","polyvisor.device.v1.Quiesce","polyvisor.device.v1.Resume","polyvisor.device.v1.LoadDevice","polyvisor.device.v1.Done","polyvisor.device.v1.Record","polyvisor.device.v1.Violated","polyvisor.device.v1.Failure","polyvisor.device.v1.ClockReading","polyvisor.device.v1.Ping","polyvisor.device.v1.CodeWritten","polyvisor.device.v1.Stall","polyvisor.device.v1.MemoryRead","polyvisor.device.v1.MemoryWrite","polyvisor.device.v1.Resize","polyvisor.device.v1.ConsoleRequest","polyvisor.device.v1.ConsoleResponse","polyvisor.device.v1.InspectRequest","polyvisor.device.v1.InspectResponse","polyvisor.device.v1.ErrorPolicy","polyvisor.device.v1.AddressSpace","polyvisor.device.v1.ByteOrder","polyvisor.device.v1.DeviceService","polyvisor.device.v1.DeviceService.Create","polyvisor.device.v1.DeviceService.Attach","polyvisor.device.v1.DeviceService.Console","polyvisor.device.v1.DeviceService.Inspect"],
+    symbols: ["polyvisor.device.v1.CreateRequest","polyvisor.device.v1.CreateResponse","polyvisor.device.v1.DeviceSpec","polyvisor.device.v1.RtcSpec","polyvisor.device.v1.SerialSpec","polyvisor.device.v1.ConsoleSpec","polyvisor.device.v1.DiskSpec","polyvisor.device.v1.NetSpec","polyvisor.device.v1.PortForward","polyvisor.device.v1.ShareSpec","polyvisor.device.v1.RngSpec","polyvisor.device.v1.DeviceDescription","polyvisor.device.v1.VirtioDescription","polyvisor.device.v1.RegisterDescription","polyvisor.device.v1.AddressWindow","polyvisor.device.v1.InterruptPin","polyvisor.device.v1.AttachRequest","polyvisor.device.v1.AttachResponse","polyvisor.device.v1.Hello","polyvisor.device.v1.SharedMemory","polyvisor.device.v1.SharedRegion","polyvisor.device.v1.Welcome","polyvisor.device.v1.Activate","polyvisor.device.v1.QueueSetup","polyvisor.device.v1.ResetDevice","polyvisor.device.v1.WriteConfig","polyvisor.device.v1.QueueElements","polyvisor.device.v1.QueueElement","polyvisor.device.v1.Completions","polyvisor.device.v1.Completion","polyvisor.device.v1.RegisterAccess","polyvisor.device.v1.RegisterReply","polyvisor.device.v1.Interrupt","polyvisor.device.v1.MessageInterrupt","polyvisor.device.v1.EndOfInterrupt","polyvisor.device.v1.ConfigChanged","polyvisor.device.v1.Quiesce","polyvisor.device.v1.Resume","polyvisor.device.v1.LoadDevice","polyvisor.device.v1.Done","polyvisor.device.v1.Record","polyvisor.device.v1.Violated","polyvisor.device.v1.Failure","polyvisor.device.v1.ClockReading","polyvisor.device.v1.Ping","polyvisor.device.v1.CodeWritten","polyvisor.device.v1.Stall","polyvisor.device.v1.MemoryRead","polyvisor.device.v1.MemoryWrite","polyvisor.device.v1.Resize","polyvisor.device.v1.ConsoleOutput","polyvisor.device.v1.ConsoleRequest","polyvisor.device.v1.ConsoleResponse","polyvisor.device.v1.InspectRequest","polyvisor.device.v1.InspectResponse","polyvisor.device.v1.ErrorPolicy","polyvisor.device.v1.AddressSpace","polyvisor.device.v1.ByteOrder","polyvisor.device.v1.DeviceService","polyvisor.device.v1.DeviceService.Create","polyvisor.device.v1.DeviceService.Attach","polyvisor.device.v1.DeviceService.Console","polyvisor.device.v1.DeviceService.Inspect"],
     base64:
       'Cihwb2x5dmlzb3IvZGV2aWNlL3YxL2RldmljZV9zZXJ2aWNlLnByb3RvEhNwb2x5dmlzb3IuZGV2aWNlLnYxGiFwb2x5dmlzb3Iv' +
       'ZGV2aWNlL3YxL3NlY3Rpb24ucHJvdG8iWgoNQ3JlYXRlUmVxdWVzdBIOCgJ2bRgBIAEoCVICdm0SOQoHZGV2aWNlcxgCIAMoCzIf' +
@@ -198,7 +198,7 @@ export const serviceFiles: readonly ServiceFile[] = [
       'AQoNQWRkcmVzc1dpbmRvdxIUCgVpbmRleBgBIAEoDVIFaW5kZXgSNwoFc3BhY2UYAiABKA4yIS5wb2x5dmlzb3IuZGV2aWNlLnYx' +
       'LkFkZHJlc3NTcGFjZVIFc3BhY2USEgoEc2l6ZRgDIAEoDVIEc2l6ZRI9CgpieXRlX29yZGVyGAQgASgOMh4ucG9seXZpc29yLmRl' +
       'dmljZS52MS5CeXRlT3JkZXJSCWJ5dGVPcmRlchIWCgZwb3N0ZWQYBSADKA1SBnBvc3RlZCJRCgxJbnRlcnJ1cHRQaW4SFAoFaW5k' +
-      'ZXgYASABKA1SBWluZGV4EisKEW1lc3NhZ2Vfc2lnbmFsbGVkGAIgASgIUhBtZXNzYWdlU2lnbmFsbGVkIoAHCg1BdHRhY2hSZXF1' +
+      'ZXgYASABKA1SBWluZGV4EisKEW1lc3NhZ2Vfc2lnbmFsbGVkGAIgASgIUhBtZXNzYWdlU2lnbmFsbGVkIs0HCg1BdHRhY2hSZXF1' +
       'ZXN0EjIKBWhlbGxvGAEgASgLMhoucG9seXZpc29yLmRldmljZS52MS5IZWxsb0gAUgVoZWxsbxJACghlbGVtZW50cxgCIAEoCzIi' +
       'LnBvbHl2aXNvci5kZXZpY2UudjEuUXVldWVFbGVtZW50c0gAUghlbGVtZW50cxI9CgZhY2Nlc3MYAyABKAsyIy5wb2x5dmlzb3Iu' +
       'ZGV2aWNlLnYxLlJlZ2lzdGVyQWNjZXNzSABSBmFjY2VzcxI7CghhY3RpdmF0ZRgEIAEoCzIdLnBvbHl2aXNvci5kZXZpY2UudjEu' +
@@ -210,82 +210,83 @@ export const serviceFiles: readonly ServiceFile[] = [
       'axIvCgRwaW5nGAwgASgLMhkucG9seXZpc29yLmRldmljZS52MS5QaW5nSABSBHBpbmcSTwoQZW5kX29mX2ludGVycnVwdBgNIAEo' +
       'CzIjLnBvbHl2aXNvci5kZXZpY2UudjEuRW5kT2ZJbnRlcnJ1cHRIAFIOZW5kT2ZJbnRlcnJ1cHQSTwoSbWVtb3J5X3JlYWRfcmVz' +
       'dWx0GA4gASgLMh8ucG9seXZpc29yLmRldmljZS52MS5NZW1vcnlSZWFkSABSEG1lbW9yeVJlYWRSZXN1bHQSNQoGcmVzaXplGA8g' +
-      'ASgLMhsucG9seXZpc29yLmRldmljZS52MS5SZXNpemVIAFIGcmVzaXplQgkKB21lc3NhZ2VKBAgJEAoiwAYKDkF0dGFjaFJlc3Bv' +
-      'bnNlEjgKB3dlbGNvbWUYASABKAsyHC5wb2x5dmlzb3IuZGV2aWNlLnYxLldlbGNvbWVIAFIHd2VsY29tZRJECgtjb21wbGV0aW9u' +
-      'cxgCIAEoCzIgLnBvbHl2aXNvci5kZXZpY2UudjEuQ29tcGxldGlvbnNIAFILY29tcGxldGlvbnMSOgoFcmVwbHkYAyABKAsyIi5w' +
-      'b2x5dmlzb3IuZGV2aWNlLnYxLlJlZ2lzdGVyUmVwbHlIAFIFcmVwbHkSPgoJaW50ZXJydXB0GAQgASgLMh4ucG9seXZpc29yLmRl' +
-      'dmljZS52MS5JbnRlcnJ1cHRIAFIJaW50ZXJydXB0EksKDmNvbmZpZ19jaGFuZ2VkGAUgASgLMiIucG9seXZpc29yLmRldmljZS52' +
-      'MS5Db25maWdDaGFuZ2VkSABSDWNvbmZpZ0NoYW5nZWQSLwoEZG9uZRgGIAEoCzIZLnBvbHl2aXNvci5kZXZpY2UudjEuRG9uZUgA' +
-      'UgRkb25lEi8KBHBpbmcYByABKAsyGS5wb2x5dmlzb3IuZGV2aWNlLnYxLlBpbmdIAFIEcGluZxJFCgxjb2RlX3dyaXR0ZW4YCCAB' +
-      'KAsyIC5wb2x5dmlzb3IuZGV2aWNlLnYxLkNvZGVXcml0dGVuSABSC2NvZGVXcml0dGVuEjIKBXN0YWxsGAkgASgLMhoucG9seXZp' +
-      'c29yLmRldmljZS52MS5TdGFsbEgAUgVzdGFsbBJCCgttZW1vcnlfcmVhZBgKIAEoCzIfLnBvbHl2aXNvci5kZXZpY2UudjEuTWVt' +
-      'b3J5UmVhZEgAUgptZW1vcnlSZWFkEkUKDG1lbW9yeV93cml0ZRgLIAEoCzIgLnBvbHl2aXNvci5kZXZpY2UudjEuTWVtb3J5V3Jp' +
-      'dGVIAFILbWVtb3J5V3JpdGUSNQoGcmVjb3JkGAwgASgLMhsucG9seXZpc29yLmRldmljZS52MS5SZWNvcmRIAFIGcmVjb3JkEjsK' +
-      'CHZpb2xhdGVkGA0gASgLMh0ucG9seXZpc29yLmRldmljZS52MS5WaW9sYXRlZEgAUgh2aW9sYXRlZEIJCgdtZXNzYWdlIssBCgVI' +
-      'ZWxsbxIYCgd2ZXJzaW9uGAEgASgNUgd2ZXJzaW9uEg4KAnZtGAIgASgJUgJ2bRIUCgVlcG9jaBgDIAEoB1IFZXBvY2gSPgoGc2hh' +
-      'cmVkGAQgASgLMiEucG9seXZpc29yLmRldmljZS52MS5TaGFyZWRNZW1vcnlIAFIGc2hhcmVkiAEBEjcKBWNsb2NrGAUgASgLMiEu' +
-      'cG9seXZpc29yLmRldmljZS52MS5DbG9ja1JlYWRpbmdSBWNsb2NrQgkKB19zaGFyZWQirgEKDFNoYXJlZE1lbW9yeRI7CgdyZWdp' +
-      'b25zGAEgAygLMiEucG9seXZpc29yLmRldmljZS52MS5TaGFyZWRSZWdpb25SB3JlZ2lvbnMSIQoMbWVtb3J5X2J5dGVzGAIgASgE' +
-      'UgttZW1vcnlCeXRlcxIfCgtmbGFnc19ieXRlcxgDIAEoBFIKZmxhZ3NCeXRlcxIdCgpyaW5nX2J5dGVzGAQgASgEUglyaW5nQnl0' +
-      'ZXMiaQoMU2hhcmVkUmVnaW9uEhAKA2dwYRgBIAEoBFIDZ3BhEhIKBHNpemUYAiABKARSBHNpemUSFgoGb2Zmc2V0GAMgASgEUgZv' +
-      'ZmZzZXQSGwoJcmVhZF9vbmx5GAQgASgIUghyZWFkT25seSKIAQoHV2VsY29tZRIYCgd2ZXJzaW9uGAEgASgNUgd2ZXJzaW9uEkAK' +
-      'B2RldmljZXMYAiADKAsyJi5wb2x5dmlzb3IuZGV2aWNlLnYxLkRldmljZURlc2NyaXB0aW9uUgdkZXZpY2VzEiEKDHdpbmRvd19i' +
-      'eXRlcxgDIAEoDVILd2luZG93Qnl0ZXMiowEKCEFjdGl2YXRlEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlEiEKDGZlYXR1cmVzX2xv' +
-      'dxgCIAEoB1ILZmVhdHVyZXNMb3cSIwoNZmVhdHVyZXNfaGlnaBgDIAEoB1IMZmVhdHVyZXNIaWdoEjcKBnF1ZXVlcxgEIAMoCzIf' +
-      'LnBvbHl2aXNvci5kZXZpY2UudjEuUXVldWVTZXR1cFIGcXVldWVzIsQBCgpRdWV1ZVNldHVwEhQKBWluZGV4GAEgASgNUgVpbmRl' +
-      'eBISCgRzaXplGAIgASgNUgRzaXplEiAKC2Rlc2NyaXB0b3JzGAMgASgEUgtkZXNjcmlwdG9ycxIWCgZkcml2ZXIYBCABKARSBmRy' +
-      'aXZlchIWCgZkZXZpY2UYBSABKARSBmRldmljZRIdCgpuZXh0X2F2YWlsGAYgASgNUgluZXh0QXZhaWwSGwoJbmV4dF91c2VkGAcg' +
-      'ASgNUghuZXh0VXNlZCJaCgtSZXNldERldmljZRIWCgZkZXZpY2UYASABKA1SBmRldmljZRIZCghwb3dlcl9vbhgCIAEoCFIHcG93' +
-      'ZXJPbhIYCgdyZXF1ZXN0GAMgASgHUgdyZXF1ZXN0ImkKC1dyaXRlQ29uZmlnEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlEhYKBm9m' +
-      'ZnNldBgCIAEoDVIGb2Zmc2V0EhQKBXdpZHRoGAMgASgNUgV3aWR0aBIUCgV2YWx1ZRgEIAEoB1IFdmFsdWUifAoNUXVldWVFbGVt' +
-      'ZW50cxIWCgZkZXZpY2UYASABKA1SBmRldmljZRIUCgVxdWV1ZRgCIAEoDVIFcXVldWUSPQoIZWxlbWVudHMYAyADKAsyIS5wb2x5' +
-      'dmlzb3IuZGV2aWNlLnYxLlF1ZXVlRWxlbWVudFIIZWxlbWVudHMidwoMUXVldWVFbGVtZW50Eg4KAmlkGAEgASgHUgJpZBIaCghy' +
-      'ZWFkYWJsZRgCIAEoDFIIcmVhZGFibGUSJQoOd3JpdGFibGVfYnl0ZXMYAyABKA1SDXdyaXRhYmxlQnl0ZXMSFAoFYWdhaW4YBCAB' +
-      'KAhSBWFnYWluIn4KC0NvbXBsZXRpb25zEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlEhQKBXF1ZXVlGAIgASgNUgVxdWV1ZRJBCgtj' +
-      'b21wbGV0aW9ucxgDIAMoCzIfLnBvbHl2aXNvci5kZXZpY2UudjEuQ29tcGxldGlvblILY29tcGxldGlvbnMirwEKCkNvbXBsZXRp' +
-      'b24SDgoCaWQYASABKAdSAmlkEhgKB3dyaXR0ZW4YAiABKA1SB3dyaXR0ZW4SEgoEZGF0YRgDIAEoDFIEZGF0YRIWCgZvZmZzZXQY' +
-      'BCABKA1SBm9mZnNldBISCgR0YWlsGAUgASgMUgR0YWlsEh8KC3RhaWxfb2Zmc2V0GAYgASgNUgp0YWlsT2Zmc2V0EhYKBmZhaWxl' +
-      'ZBgHIAEoCFIGZmFpbGVkIsoBCg5SZWdpc3RlckFjY2VzcxIWCgZkZXZpY2UYASABKA1SBmRldmljZRIWCgZ3aW5kb3cYAiABKA1S' +
-      'BndpbmRvdxIWCgZvZmZzZXQYAyABKAdSBm9mZnNldBIUCgV3aWR0aBgEIAEoDVIFd2lkdGgSFAoFd3JpdGUYBSABKAhSBXdyaXRl' +
-      'EhQKBXZhbHVlGAYgASgHUgV2YWx1ZRIYCgdyZXF1ZXN0GAcgASgHUgdyZXF1ZXN0EhQKBXJlcGx5GAggASgIUgVyZXBseSJXCg1S' +
-      'ZWdpc3RlclJlcGx5EhYKBmRldmljZRgDIAEoDVIGZGV2aWNlEhgKB3JlcXVlc3QYASABKAdSB3JlcXVlc3QSFAoFdmFsdWUYAiAB' +
-      'KAdSBXZhbHVlIpgBCglJbnRlcnJ1cHQSFgoGZGV2aWNlGAEgASgNUgZkZXZpY2USEAoDcGluGAIgASgNUgNwaW4SFgoFbGV2ZWwY' +
-      'AyABKAhIAFIFbGV2ZWwSQQoHbWVzc2FnZRgEIAEoCzIlLnBvbHl2aXNvci5kZXZpY2UudjEuTWVzc2FnZUludGVycnVwdEgAUgdt' +
-      'ZXNzYWdlQgYKBGtpbmQiXgoQTWVzc2FnZUludGVycnVwdBIYCgdhZGRyZXNzGAEgASgEUgdhZGRyZXNzEhIKBGRhdGEYAiABKAdS' +
-      'BGRhdGESHAoJcmVxdWVzdGVyGAMgASgNUglyZXF1ZXN0ZXIiOgoORW5kT2ZJbnRlcnJ1cHQSFgoGZGV2aWNlGAEgASgNUgZkZXZp' +
-      'Y2USEAoDcGluGAIgASgNUgNwaW4iPwoNQ29uZmlnQ2hhbmdlZBIWCgZkZXZpY2UYASABKA1SBmRldmljZRIWCgZjb25maWcYAiAB' +
-      'KAxSBmNvbmZpZyI7CgdRdWllc2NlEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlEhgKB3JlcXVlc3QYAiABKAdSB3JlcXVlc3QiIAoG' +
-      'UmVzdW1lEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlInYKCkxvYWREZXZpY2USFgoGZGV2aWNlGAEgASgNUgZkZXZpY2USGAoHcmVx' +
-      'dWVzdBgCIAEoB1IHcmVxdWVzdBI2CgdzZWN0aW9uGAMgASgLMhwucG9seXZpc29yLmRldmljZS52MS5TZWN0aW9uUgdzZWN0aW9u' +
-      'IusBCgREb25lEhgKB3JlcXVlc3QYASABKAdSB3JlcXVlc3QSOwoHc2VjdGlvbhgCIAEoCzIcLnBvbHl2aXNvci5kZXZpY2UudjEu' +
-      'U2VjdGlvbkgAUgdzZWN0aW9uiAEBEjcKBnF1ZXVlcxgDIAMoCzIfLnBvbHl2aXNvci5kZXZpY2UudjEuUXVldWVTZXR1cFIGcXVl' +
-      'dWVzEjsKB2ZhaWx1cmUYBCABKAsyHC5wb2x5dmlzb3IuZGV2aWNlLnYxLkZhaWx1cmVIAVIHZmFpbHVyZYgBAUIKCghfc2VjdGlv' +
-      'bkIKCghfZmFpbHVyZSJuCgZSZWNvcmQSFgoGZGV2aWNlGAEgASgNUgZkZXZpY2USNgoHc2VjdGlvbhgCIAEoCzIcLnBvbHl2aXNv' +
-      'ci5kZXZpY2UudjEuU2VjdGlvblIHc2VjdGlvbhIUCgVhZnRlchgDIAEoB1IFYWZ0ZXIiUAoIVmlvbGF0ZWQSFgoGZGV2aWNlGAEg' +
-      'ASgNUgZkZXZpY2USFAoFcXVldWUYAiABKA1SBXF1ZXVlEhYKBnJlYXNvbhgDIAEoCVIGcmVhc29uIjcKB0ZhaWx1cmUSEgoEY29k' +
-      'ZRgBIAEoCVIEY29kZRIYCgdtZXNzYWdlGAIgASgJUgdtZXNzYWdlImAKDENsb2NrUmVhZGluZxIVCgZub3dfbnMYASABKARSBW5v' +
-      'd05zEhgKB3J1bm5pbmcYAiABKAhSB3J1bm5pbmcSHwoLcmVhbHRpbWVfbnMYAyABKARSCnJlYWx0aW1lTnMiBgoEUGluZyI9CgtD' +
-      'b2RlV3JpdHRlbhIWCgZvZmZzZXQYASABKARSBm9mZnNldBIWCgZsZW5ndGgYAiABKARSBmxlbmd0aCJPCgVTdGFsbBIWCgZkZXZp' +
-      'Y2UYASABKA1SBmRldmljZRIWCgZyZWFzb24YAiABKAlSBnJlYXNvbhIWCgZhY3RpdmUYAyABKAhSBmFjdGl2ZSKKAQoKTWVtb3J5' +
-      'UmVhZBIYCgdyZXF1ZXN0GAEgASgHUgdyZXF1ZXN0EhgKB2FkZHJlc3MYAiABKARSB2FkZHJlc3MSFgoGbGVuZ3RoGAMgASgNUgZs' +
-      'ZW5ndGgSHAoJcmVxdWVzdGVyGAQgASgNUglyZXF1ZXN0ZXISEgoEZGF0YRgFIAEoDFIEZGF0YSJZCgtNZW1vcnlXcml0ZRIYCgdh' +
-      'ZGRyZXNzGAEgASgEUgdhZGRyZXNzEhIKBGRhdGEYAiABKAxSBGRhdGESHAoJcmVxdWVzdGVyGAMgASgNUglyZXF1ZXN0ZXIiTgoG' +
-      'UmVzaXplEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlEhgKB2NvbHVtbnMYAiABKA1SB2NvbHVtbnMSEgoEcm93cxgDIAEoDVIEcm93' +
-      'cyKAAQoOQ29uc29sZVJlcXVlc3QSFgoGZGV2aWNlGAEgASgJUgZkZXZpY2USEgoEcG9ydBgCIAEoDVIEcG9ydBIUCgVpbnB1dBgD' +
-      'IAEoDFIFaW5wdXQSGAoHY29sdW1ucxgEIAEoDVIHY29sdW1ucxISCgRyb3dzGAUgASgNUgRyb3dzIikKD0NvbnNvbGVSZXNwb25z' +
-      'ZRIWCgZvdXRwdXQYASABKAxSBm91dHB1dCIQCg5JbnNwZWN0UmVxdWVzdCKVAQoPSW5zcGVjdFJlc3BvbnNlEg4KAnZtGAEgASgJ' +
-      'UgJ2bRIUCgVlcG9jaBgCIAEoB1IFZXBvY2gSGgoIYXR0YWNoZWQYAyABKAhSCGF0dGFjaGVkEkAKB2RldmljZXMYBCADKAsyJi5w' +
-      'b2x5dmlzb3IuZGV2aWNlLnYxLkRldmljZURlc2NyaXB0aW9uUgdkZXZpY2VzKn0KC0Vycm9yUG9saWN5EhwKGEVSUk9SX1BPTElD' +
-      'WV9VTlNQRUNJRklFRBAAEhcKE0VSUk9SX1BPTElDWV9SRVBPUlQQARIfChtFUlJPUl9QT0xJQ1lfUEFVU0VfTk9fU1BBQ0UQAhIW' +
-      'ChJFUlJPUl9QT0xJQ1lfUEFVU0UQAyqAAQoMQWRkcmVzc1NwYWNlEh0KGUFERFJFU1NfU1BBQ0VfVU5TUEVDSUZJRUQQABIYChRB' +
-      'RERSRVNTX1NQQUNFX01FTU9SWRABEhkKFUFERFJFU1NfU1BBQ0VfSU9fUE9SVBACEhwKGEFERFJFU1NfU1BBQ0VfUENJX0NPTkZJ' +
-      'RxADKlIKCUJ5dGVPcmRlchIaChZCWVRFX09SREVSX1VOU1BFQ0lGSUVEEAASFQoRQllURV9PUkRFUl9MSVRUTEUQARISCg5CWVRF' +
-      'X09SREVSX0JJRxACMukCCg1EZXZpY2VTZXJ2aWNlElEKBkNyZWF0ZRIiLnBvbHl2aXNvci5kZXZpY2UudjEuQ3JlYXRlUmVxdWVz' +
-      'dBojLnBvbHl2aXNvci5kZXZpY2UudjEuQ3JlYXRlUmVzcG9uc2USVQoGQXR0YWNoEiIucG9seXZpc29yLmRldmljZS52MS5BdHRh' +
-      'Y2hSZXF1ZXN0GiMucG9seXZpc29yLmRldmljZS52MS5BdHRhY2hSZXNwb25zZSgBMAESWAoHQ29uc29sZRIjLnBvbHl2aXNvci5k' +
-      'ZXZpY2UudjEuQ29uc29sZVJlcXVlc3QaJC5wb2x5dmlzb3IuZGV2aWNlLnYxLkNvbnNvbGVSZXNwb25zZSgBMAESVAoHSW5zcGVj' +
-      'dBIjLnBvbHl2aXNvci5kZXZpY2UudjEuSW5zcGVjdFJlcXVlc3QaJC5wb2x5dmlzb3IuZGV2aWNlLnYxLkluc3BlY3RSZXNwb25z' +
-      'ZWIGcHJvdG8z',
+      'ASgLMhsucG9seXZpc29yLmRldmljZS52MS5SZXNpemVIAFIGcmVzaXplEksKDmNvbnNvbGVfb3V0cHV0GBAgASgLMiIucG9seXZp' +
+      'c29yLmRldmljZS52MS5Db25zb2xlT3V0cHV0SABSDWNvbnNvbGVPdXRwdXRCCQoHbWVzc2FnZUoECAkQCiLABgoOQXR0YWNoUmVz' +
+      'cG9uc2USOAoHd2VsY29tZRgBIAEoCzIcLnBvbHl2aXNvci5kZXZpY2UudjEuV2VsY29tZUgAUgd3ZWxjb21lEkQKC2NvbXBsZXRp' +
+      'b25zGAIgASgLMiAucG9seXZpc29yLmRldmljZS52MS5Db21wbGV0aW9uc0gAUgtjb21wbGV0aW9ucxI6CgVyZXBseRgDIAEoCzIi' +
+      'LnBvbHl2aXNvci5kZXZpY2UudjEuUmVnaXN0ZXJSZXBseUgAUgVyZXBseRI+CglpbnRlcnJ1cHQYBCABKAsyHi5wb2x5dmlzb3Iu' +
+      'ZGV2aWNlLnYxLkludGVycnVwdEgAUglpbnRlcnJ1cHQSSwoOY29uZmlnX2NoYW5nZWQYBSABKAsyIi5wb2x5dmlzb3IuZGV2aWNl' +
+      'LnYxLkNvbmZpZ0NoYW5nZWRIAFINY29uZmlnQ2hhbmdlZBIvCgRkb25lGAYgASgLMhkucG9seXZpc29yLmRldmljZS52MS5Eb25l' +
+      'SABSBGRvbmUSLwoEcGluZxgHIAEoCzIZLnBvbHl2aXNvci5kZXZpY2UudjEuUGluZ0gAUgRwaW5nEkUKDGNvZGVfd3JpdHRlbhgI' +
+      'IAEoCzIgLnBvbHl2aXNvci5kZXZpY2UudjEuQ29kZVdyaXR0ZW5IAFILY29kZVdyaXR0ZW4SMgoFc3RhbGwYCSABKAsyGi5wb2x5' +
+      'dmlzb3IuZGV2aWNlLnYxLlN0YWxsSABSBXN0YWxsEkIKC21lbW9yeV9yZWFkGAogASgLMh8ucG9seXZpc29yLmRldmljZS52MS5N' +
+      'ZW1vcnlSZWFkSABSCm1lbW9yeVJlYWQSRQoMbWVtb3J5X3dyaXRlGAsgASgLMiAucG9seXZpc29yLmRldmljZS52MS5NZW1vcnlX' +
+      'cml0ZUgAUgttZW1vcnlXcml0ZRI1CgZyZWNvcmQYDCABKAsyGy5wb2x5dmlzb3IuZGV2aWNlLnYxLlJlY29yZEgAUgZyZWNvcmQS' +
+      'OwoIdmlvbGF0ZWQYDSABKAsyHS5wb2x5dmlzb3IuZGV2aWNlLnYxLlZpb2xhdGVkSABSCHZpb2xhdGVkQgkKB21lc3NhZ2UiywEK' +
+      'BUhlbGxvEhgKB3ZlcnNpb24YASABKA1SB3ZlcnNpb24SDgoCdm0YAiABKAlSAnZtEhQKBWVwb2NoGAMgASgHUgVlcG9jaBI+CgZz' +
+      'aGFyZWQYBCABKAsyIS5wb2x5dmlzb3IuZGV2aWNlLnYxLlNoYXJlZE1lbW9yeUgAUgZzaGFyZWSIAQESNwoFY2xvY2sYBSABKAsy' +
+      'IS5wb2x5dmlzb3IuZGV2aWNlLnYxLkNsb2NrUmVhZGluZ1IFY2xvY2tCCQoHX3NoYXJlZCKuAQoMU2hhcmVkTWVtb3J5EjsKB3Jl' +
+      'Z2lvbnMYASADKAsyIS5wb2x5dmlzb3IuZGV2aWNlLnYxLlNoYXJlZFJlZ2lvblIHcmVnaW9ucxIhCgxtZW1vcnlfYnl0ZXMYAiAB' +
+      'KARSC21lbW9yeUJ5dGVzEh8KC2ZsYWdzX2J5dGVzGAMgASgEUgpmbGFnc0J5dGVzEh0KCnJpbmdfYnl0ZXMYBCABKARSCXJpbmdC' +
+      'eXRlcyJpCgxTaGFyZWRSZWdpb24SEAoDZ3BhGAEgASgEUgNncGESEgoEc2l6ZRgCIAEoBFIEc2l6ZRIWCgZvZmZzZXQYAyABKARS' +
+      'Bm9mZnNldBIbCglyZWFkX29ubHkYBCABKAhSCHJlYWRPbmx5IogBCgdXZWxjb21lEhgKB3ZlcnNpb24YASABKA1SB3ZlcnNpb24S' +
+      'QAoHZGV2aWNlcxgCIAMoCzImLnBvbHl2aXNvci5kZXZpY2UudjEuRGV2aWNlRGVzY3JpcHRpb25SB2RldmljZXMSIQoMd2luZG93' +
+      'X2J5dGVzGAMgASgNUgt3aW5kb3dCeXRlcyKjAQoIQWN0aXZhdGUSFgoGZGV2aWNlGAEgASgNUgZkZXZpY2USIQoMZmVhdHVyZXNf' +
+      'bG93GAIgASgHUgtmZWF0dXJlc0xvdxIjCg1mZWF0dXJlc19oaWdoGAMgASgHUgxmZWF0dXJlc0hpZ2gSNwoGcXVldWVzGAQgAygL' +
+      'Mh8ucG9seXZpc29yLmRldmljZS52MS5RdWV1ZVNldHVwUgZxdWV1ZXMixAEKClF1ZXVlU2V0dXASFAoFaW5kZXgYASABKA1SBWlu' +
+      'ZGV4EhIKBHNpemUYAiABKA1SBHNpemUSIAoLZGVzY3JpcHRvcnMYAyABKARSC2Rlc2NyaXB0b3JzEhYKBmRyaXZlchgEIAEoBFIG' +
+      'ZHJpdmVyEhYKBmRldmljZRgFIAEoBFIGZGV2aWNlEh0KCm5leHRfYXZhaWwYBiABKA1SCW5leHRBdmFpbBIbCgluZXh0X3VzZWQY' +
+      'ByABKA1SCG5leHRVc2VkIloKC1Jlc2V0RGV2aWNlEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlEhkKCHBvd2VyX29uGAIgASgIUgdw' +
+      'b3dlck9uEhgKB3JlcXVlc3QYAyABKAdSB3JlcXVlc3QiaQoLV3JpdGVDb25maWcSFgoGZGV2aWNlGAEgASgNUgZkZXZpY2USFgoG' +
+      'b2Zmc2V0GAIgASgNUgZvZmZzZXQSFAoFd2lkdGgYAyABKA1SBXdpZHRoEhQKBXZhbHVlGAQgASgHUgV2YWx1ZSJ8Cg1RdWV1ZUVs' +
+      'ZW1lbnRzEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlEhQKBXF1ZXVlGAIgASgNUgVxdWV1ZRI9CghlbGVtZW50cxgDIAMoCzIhLnBv' +
+      'bHl2aXNvci5kZXZpY2UudjEuUXVldWVFbGVtZW50UghlbGVtZW50cyJ3CgxRdWV1ZUVsZW1lbnQSDgoCaWQYASABKAdSAmlkEhoK' +
+      'CHJlYWRhYmxlGAIgASgMUghyZWFkYWJsZRIlCg53cml0YWJsZV9ieXRlcxgDIAEoDVINd3JpdGFibGVCeXRlcxIUCgVhZ2FpbhgE' +
+      'IAEoCFIFYWdhaW4ifgoLQ29tcGxldGlvbnMSFgoGZGV2aWNlGAEgASgNUgZkZXZpY2USFAoFcXVldWUYAiABKA1SBXF1ZXVlEkEK' +
+      'C2NvbXBsZXRpb25zGAMgAygLMh8ucG9seXZpc29yLmRldmljZS52MS5Db21wbGV0aW9uUgtjb21wbGV0aW9ucyKvAQoKQ29tcGxl' +
+      'dGlvbhIOCgJpZBgBIAEoB1ICaWQSGAoHd3JpdHRlbhgCIAEoDVIHd3JpdHRlbhISCgRkYXRhGAMgASgMUgRkYXRhEhYKBm9mZnNl' +
+      'dBgEIAEoDVIGb2Zmc2V0EhIKBHRhaWwYBSABKAxSBHRhaWwSHwoLdGFpbF9vZmZzZXQYBiABKA1SCnRhaWxPZmZzZXQSFgoGZmFp' +
+      'bGVkGAcgASgIUgZmYWlsZWQiygEKDlJlZ2lzdGVyQWNjZXNzEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlEhYKBndpbmRvdxgCIAEo' +
+      'DVIGd2luZG93EhYKBm9mZnNldBgDIAEoB1IGb2Zmc2V0EhQKBXdpZHRoGAQgASgNUgV3aWR0aBIUCgV3cml0ZRgFIAEoCFIFd3Jp' +
+      'dGUSFAoFdmFsdWUYBiABKAdSBXZhbHVlEhgKB3JlcXVlc3QYByABKAdSB3JlcXVlc3QSFAoFcmVwbHkYCCABKAhSBXJlcGx5IlcK' +
+      'DVJlZ2lzdGVyUmVwbHkSFgoGZGV2aWNlGAMgASgNUgZkZXZpY2USGAoHcmVxdWVzdBgBIAEoB1IHcmVxdWVzdBIUCgV2YWx1ZRgC' +
+      'IAEoB1IFdmFsdWUimAEKCUludGVycnVwdBIWCgZkZXZpY2UYASABKA1SBmRldmljZRIQCgNwaW4YAiABKA1SA3BpbhIWCgVsZXZl' +
+      'bBgDIAEoCEgAUgVsZXZlbBJBCgdtZXNzYWdlGAQgASgLMiUucG9seXZpc29yLmRldmljZS52MS5NZXNzYWdlSW50ZXJydXB0SABS' +
+      'B21lc3NhZ2VCBgoEa2luZCJeChBNZXNzYWdlSW50ZXJydXB0EhgKB2FkZHJlc3MYASABKARSB2FkZHJlc3MSEgoEZGF0YRgCIAEo' +
+      'B1IEZGF0YRIcCglyZXF1ZXN0ZXIYAyABKA1SCXJlcXVlc3RlciI6Cg5FbmRPZkludGVycnVwdBIWCgZkZXZpY2UYASABKA1SBmRl' +
+      'dmljZRIQCgNwaW4YAiABKA1SA3BpbiI/Cg1Db25maWdDaGFuZ2VkEhYKBmRldmljZRgBIAEoDVIGZGV2aWNlEhYKBmNvbmZpZxgC' +
+      'IAEoDFIGY29uZmlnIjsKB1F1aWVzY2USFgoGZGV2aWNlGAEgASgNUgZkZXZpY2USGAoHcmVxdWVzdBgCIAEoB1IHcmVxdWVzdCIg' +
+      'CgZSZXN1bWUSFgoGZGV2aWNlGAEgASgNUgZkZXZpY2UidgoKTG9hZERldmljZRIWCgZkZXZpY2UYASABKA1SBmRldmljZRIYCgdy' +
+      'ZXF1ZXN0GAIgASgHUgdyZXF1ZXN0EjYKB3NlY3Rpb24YAyABKAsyHC5wb2x5dmlzb3IuZGV2aWNlLnYxLlNlY3Rpb25SB3NlY3Rp' +
+      'b24i6wEKBERvbmUSGAoHcmVxdWVzdBgBIAEoB1IHcmVxdWVzdBI7CgdzZWN0aW9uGAIgASgLMhwucG9seXZpc29yLmRldmljZS52' +
+      'MS5TZWN0aW9uSABSB3NlY3Rpb26IAQESNwoGcXVldWVzGAMgAygLMh8ucG9seXZpc29yLmRldmljZS52MS5RdWV1ZVNldHVwUgZx' +
+      'dWV1ZXMSOwoHZmFpbHVyZRgEIAEoCzIcLnBvbHl2aXNvci5kZXZpY2UudjEuRmFpbHVyZUgBUgdmYWlsdXJliAEBQgoKCF9zZWN0' +
+      'aW9uQgoKCF9mYWlsdXJlIm4KBlJlY29yZBIWCgZkZXZpY2UYASABKA1SBmRldmljZRI2CgdzZWN0aW9uGAIgASgLMhwucG9seXZp' +
+      'c29yLmRldmljZS52MS5TZWN0aW9uUgdzZWN0aW9uEhQKBWFmdGVyGAMgASgHUgVhZnRlciJQCghWaW9sYXRlZBIWCgZkZXZpY2UY' +
+      'ASABKA1SBmRldmljZRIUCgVxdWV1ZRgCIAEoDVIFcXVldWUSFgoGcmVhc29uGAMgASgJUgZyZWFzb24iNwoHRmFpbHVyZRISCgRj' +
+      'b2RlGAEgASgJUgRjb2RlEhgKB21lc3NhZ2UYAiABKAlSB21lc3NhZ2UiYAoMQ2xvY2tSZWFkaW5nEhUKBm5vd19ucxgBIAEoBFIF' +
+      'bm93TnMSGAoHcnVubmluZxgCIAEoCFIHcnVubmluZxIfCgtyZWFsdGltZV9ucxgDIAEoBFIKcmVhbHRpbWVOcyIGCgRQaW5nIj0K' +
+      'C0NvZGVXcml0dGVuEhYKBm9mZnNldBgBIAEoBFIGb2Zmc2V0EhYKBmxlbmd0aBgCIAEoBFIGbGVuZ3RoIk8KBVN0YWxsEhYKBmRl' +
+      'dmljZRgBIAEoDVIGZGV2aWNlEhYKBnJlYXNvbhgCIAEoCVIGcmVhc29uEhYKBmFjdGl2ZRgDIAEoCFIGYWN0aXZlIooBCgpNZW1v' +
+      'cnlSZWFkEhgKB3JlcXVlc3QYASABKAdSB3JlcXVlc3QSGAoHYWRkcmVzcxgCIAEoBFIHYWRkcmVzcxIWCgZsZW5ndGgYAyABKA1S' +
+      'Bmxlbmd0aBIcCglyZXF1ZXN0ZXIYBCABKA1SCXJlcXVlc3RlchISCgRkYXRhGAUgASgMUgRkYXRhIlkKC01lbW9yeVdyaXRlEhgK' +
+      'B2FkZHJlc3MYASABKARSB2FkZHJlc3MSEgoEZGF0YRgCIAEoDFIEZGF0YRIcCglyZXF1ZXN0ZXIYAyABKA1SCXJlcXVlc3RlciJO' +
+      'CgZSZXNpemUSFgoGZGV2aWNlGAEgASgNUgZkZXZpY2USGAoHY29sdW1ucxgCIAEoDVIHY29sdW1ucxISCgRyb3dzGAMgASgNUgRy' +
+      'b3dzIicKDUNvbnNvbGVPdXRwdXQSFgoGb3V0cHV0GAEgASgMUgZvdXRwdXQigAEKDkNvbnNvbGVSZXF1ZXN0EhYKBmRldmljZRgB' +
+      'IAEoCVIGZGV2aWNlEhIKBHBvcnQYAiABKA1SBHBvcnQSFAoFaW5wdXQYAyABKAxSBWlucHV0EhgKB2NvbHVtbnMYBCABKA1SB2Nv' +
+      'bHVtbnMSEgoEcm93cxgFIAEoDVIEcm93cyIpCg9Db25zb2xlUmVzcG9uc2USFgoGb3V0cHV0GAEgASgMUgZvdXRwdXQiEAoOSW5z' +
+      'cGVjdFJlcXVlc3QilQEKD0luc3BlY3RSZXNwb25zZRIOCgJ2bRgBIAEoCVICdm0SFAoFZXBvY2gYAiABKAdSBWVwb2NoEhoKCGF0' +
+      'dGFjaGVkGAMgASgIUghhdHRhY2hlZBJACgdkZXZpY2VzGAQgAygLMiYucG9seXZpc29yLmRldmljZS52MS5EZXZpY2VEZXNjcmlw' +
+      'dGlvblIHZGV2aWNlcyp9CgtFcnJvclBvbGljeRIcChhFUlJPUl9QT0xJQ1lfVU5TUEVDSUZJRUQQABIXChNFUlJPUl9QT0xJQ1lf' +
+      'UkVQT1JUEAESHwobRVJST1JfUE9MSUNZX1BBVVNFX05PX1NQQUNFEAISFgoSRVJST1JfUE9MSUNZX1BBVVNFEAMqgAEKDEFkZHJl' +
+      'c3NTcGFjZRIdChlBRERSRVNTX1NQQUNFX1VOU1BFQ0lGSUVEEAASGAoUQUREUkVTU19TUEFDRV9NRU1PUlkQARIZChVBRERSRVNT' +
+      'X1NQQUNFX0lPX1BPUlQQAhIcChhBRERSRVNTX1NQQUNFX1BDSV9DT05GSUcQAypSCglCeXRlT3JkZXISGgoWQllURV9PUkRFUl9V' +
+      'TlNQRUNJRklFRBAAEhUKEUJZVEVfT1JERVJfTElUVExFEAESEgoOQllURV9PUkRFUl9CSUcQAjLpAgoNRGV2aWNlU2VydmljZRJR' +
+      'CgZDcmVhdGUSIi5wb2x5dmlzb3IuZGV2aWNlLnYxLkNyZWF0ZVJlcXVlc3QaIy5wb2x5dmlzb3IuZGV2aWNlLnYxLkNyZWF0ZVJl' +
+      'c3BvbnNlElUKBkF0dGFjaBIiLnBvbHl2aXNvci5kZXZpY2UudjEuQXR0YWNoUmVxdWVzdBojLnBvbHl2aXNvci5kZXZpY2UudjEu' +
+      'QXR0YWNoUmVzcG9uc2UoATABElgKB0NvbnNvbGUSIy5wb2x5dmlzb3IuZGV2aWNlLnYxLkNvbnNvbGVSZXF1ZXN0GiQucG9seXZp' +
+      'c29yLmRldmljZS52MS5Db25zb2xlUmVzcG9uc2UoATABElQKB0luc3BlY3QSIy5wb2x5dmlzb3IuZGV2aWNlLnYxLkluc3BlY3RS' +
+      'ZXF1ZXN0GiQucG9seXZpc29yLmRldmljZS52MS5JbnNwZWN0UmVzcG9uc2ViBnByb3RvMw==',
   },
   {
     name: 'polyvisor/device/v1/section.proto',

@@ -1532,6 +1532,7 @@ export interface AttachRequest {
     | { case: 'endOfInterrupt'; value: EndOfInterrupt }
     | { case: 'memoryReadResult'; value: MemoryRead }
     | { case: 'resize'; value: Resize }
+    | { case: 'consoleOutput'; value: ConsoleOutput }
     | { case: undefined; value?: undefined };
 }
 
@@ -1552,6 +1553,7 @@ export interface AttachRequestInput {
     | { readonly case: 'endOfInterrupt'; readonly value: EndOfInterruptInput }
     | { readonly case: 'memoryReadResult'; readonly value: MemoryReadInput }
     | { readonly case: 'resize'; readonly value: ResizeInput }
+    | { readonly case: 'consoleOutput'; readonly value: ConsoleOutputInput }
     | { readonly case: undefined; readonly value?: undefined } | undefined;
 }
 
@@ -1643,6 +1645,12 @@ export function readAttachRequest(reader: MessageReader): AttachRequest {
       case 122: {
         const outer = reader.enter();
         messageValue = { case: 'resize', value: readResize(reader) };
+        reader.leave(outer);
+        break;
+      }
+      case 130: {
+        const outer = reader.enter();
+        messageValue = { case: 'consoleOutput', value: readConsoleOutput(reader) };
         reader.leave(outer);
         break;
       }
@@ -1740,6 +1748,12 @@ export function sizeAttachRequest(input: AttachRequestInput, writer: MessageWrit
         const value = messageValue.value;
         const slot = writer.reserve();
         size += 1 + writer.keep(slot, sizeResize(value, writer));
+        break;
+      }
+      case 'consoleOutput': {
+        const value = messageValue.value;
+        const slot = writer.reserve();
+        size += 2 + writer.keep(slot, sizeConsoleOutput(value, writer));
         break;
       }
     }
@@ -1847,6 +1861,13 @@ export function writeAttachRequest(input: AttachRequestInput, writer: MessageWri
         writer.byte(122);
         writer.length();
         writeResize(value, writer);
+        break;
+      }
+      case 'consoleOutput': {
+        const value = messageValue.value;
+        writer.byte(130); writer.byte(1);
+        writer.length();
+        writeConsoleOutput(value, writer);
         break;
       }
     }
@@ -4891,6 +4912,51 @@ export function writeResize(input: ResizeInput, writer: MessageWriter): void {
 
 /** The terminal behind the first console port has another size. */
 export const Resize: MessageCodec<Resize, ResizeInput> = defineMessage('polyvisor.device.v1.Resize', readResize, sizeResize, writeResize);
+
+/** What firmware that the owner serves itself writes to the serial port's terminal. */
+export interface ConsoleOutput {
+  output: Uint8Array;
+}
+
+/** What can be encoded as {@link ConsoleOutput}. */
+export interface ConsoleOutputInput {
+  readonly output?: Uint8Array | undefined;
+}
+
+export function readConsoleOutput(reader: MessageReader): ConsoleOutput {
+  let outputValue: Uint8Array = emptyBytes;
+  while (reader.position < reader.end) {
+    const tag = reader.tag();
+    switch (tag) {
+      case 10:
+        outputValue = reader.bytes();
+        break;
+      default:
+        reader.skip(tag);
+    }
+  }
+  return { output: outputValue };
+}
+
+export function sizeConsoleOutput(input: ConsoleOutputInput, _writer: MessageWriter): number {
+  let size = 0;
+  const outputValue = input.output;
+  if (outputValue !== undefined && outputValue.length !== 0) {
+    size += 1 + sizeOfBytes(outputValue);
+  }
+  return size;
+}
+
+export function writeConsoleOutput(input: ConsoleOutputInput, writer: MessageWriter): void {
+  const outputValue = input.output;
+  if (outputValue !== undefined && outputValue.length !== 0) {
+    writer.byte(10);
+    writer.bytes(outputValue);
+  }
+}
+
+/** What firmware that the owner serves itself writes to the serial port's terminal. */
+export const ConsoleOutput: MessageCodec<ConsoleOutput, ConsoleOutputInput> = defineMessage('polyvisor.device.v1.ConsoleOutput', readConsoleOutput, sizeConsoleOutput, writeConsoleOutput);
 
 export interface ConsoleRequest {
   /** First message only: device and port. */

@@ -24,11 +24,20 @@ export interface DeviceWiring {
   readonly onFinish: (finish: Finish) => void;
 }
 
-/**
- * Where a board gets its devices from: {@link openDevice}, or something that stands for devices elsewhere.
- * @throws PolyvisorError (rejects) when it can't be had; nothing of it is left open then.
- */
-export type DeviceProvider = (config: DeviceConfig, around: DeviceSurroundings) => Promise<OpenedDevice>;
+/** A device that a board has a place for. */
+export interface DevicePlace {
+  readonly kind: DeviceConfig['kind'];
+  /** Unique in its machine. */
+  readonly name: string;
+}
+
+/** Where a board gets its devices from, if not from its configuration: things that stand for devices elsewhere. */
+export interface DeviceSource {
+  /** Virtio devices in the order of their slots. */
+  readonly places: readonly DevicePlace[];
+  /** @throws PolyvisorError (rejects) when it can't be had; nothing of it is left open then. */
+  provide(place: DevicePlace, around: DeviceSurroundings): Promise<OpenedDevice>;
+}
 
 /** What the machine itself asks of devices. */
 export interface BoardDevices {
@@ -49,13 +58,13 @@ const REGISTERS: Readonly<Record<string, { readonly base: number; readonly irq: 
 export async function createDevices(
   config: MachineConfig,
   wiring: DeviceWiring,
-  provide: DeviceProvider = openDevice,
+  source: DeviceSource = ownDevices(config),
 ): Promise<BoardDevices> {
   const { bus, memory, clock, line, onFinish } = wiring;
   bus.map(map.TEST_FINISHER_BASE, createTestFinisher({ name: 'finisher0' }, { onFinish }));
-  const configs = deviceConfigs(config);
-  const irqs = new Map(configs.map(({ kind, name }) => [name, REGISTERS[kind]?.irq]));
-  const opened = await openAll(configs, provide, {
+  const { places } = source;
+  const irqs = new Map(places.map(({ kind, name }) => [name, REGISTERS[kind]?.irq]));
+  const opened = await openAll(source, {
     machine: config.name,
     clock,
     logger: config.logger,
@@ -65,7 +74,7 @@ export async function createDevices(
     repeatable: config.accel.icount,
     openDisk: openLocalDisk,
   });
-  configs.forEach(({ kind }, index) => {
+  places.forEach(({ kind }, index) => {
     const device = opened[index];
     if (device?.kind === 'registers') bus.map(REGISTERS[kind]?.base ?? noPlace(kind), device.device);
   });
@@ -75,14 +84,19 @@ export async function createDevices(
   return { opened, ...(balloon === undefined ? {} : { balloon }) };
 }
 
-async function openAll(
-  configs: readonly DeviceConfig[],
-  provide: DeviceProvider,
-  around: DeviceSurroundings,
-): Promise<OpenedDevice[]> {
+/** The devices that a configuration asks for, in this process. */
+function ownDevices(config: MachineConfig): DeviceSource {
+  const configs = deviceConfigs(config);
+  return {
+    places: configs,
+    provide: (place, around) => openDevice(place as DeviceConfig, around),
+  };
+}
+
+async function openAll(source: DeviceSource, around: DeviceSurroundings): Promise<OpenedDevice[]> {
   const opened: OpenedDevice[] = [];
   try {
-    for (const each of configs) opened.push(await provide(each, around));
+    for (const place of source.places) opened.push(await source.provide(place, around));
     return opened;
   } catch (error) {
     await Promise.all(
@@ -97,6 +111,13 @@ function mapVirtio(
   { logger }: MachineConfig,
   { bus, memory, line }: DeviceWiring,
 ): void {
+  if (backends.length > map.VIRTIO_SLOTS) {
+    throw new PolyvisorError('limit', {
+      what: 'too many virtio devices',
+      which: String(backends.length),
+      limit: `the board has ${map.VIRTIO_SLOTS} slots`,
+    });
+  }
   for (let slot = 0; slot < map.VIRTIO_SLOTS; slot++) {
     const name = `virtio${slot}`;
     const backend = backends[slot];

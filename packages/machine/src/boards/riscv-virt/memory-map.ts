@@ -13,6 +13,14 @@ export const VIRTIO_STRIDE = 0x1000;
 export const VIRTIO_SLOTS = 8;
 export const RAM_BASE = 0x8000_0000;
 
+/** Memory of a machine with so many bytes of RAM, in the order in which it lies in shared descriptors. */
+export function regionsOf(ramBytes: number): { gpa: number; size: number; readOnly: boolean }[] {
+  return [
+    { gpa: RAM_BASE, size: ramBytes, readOnly: false },
+    { gpa: MROM_BASE, size: MROM_SIZE, readOnly: true },
+  ];
+}
+
 /** Slot n interrupts through n + 1. */
 export const VIRTIO_IRQ = 1;
 export const SERIAL_IRQ = 10;

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { createClockHandle, createSharedClock } from '@polyvisor/clock';
-import type { SharedClock } from '@polyvisor/clock';
+import type { ClockHandle, SharedClock } from '@polyvisor/clock';
 import { PolyvisorError } from '@polyvisor/contracts';
 import type { MmioDevice } from '@polyvisor/contracts';
 import type { Finish } from '@polyvisor/devices';
@@ -31,8 +31,8 @@ import { openBootImages } from './boot-images.ts';
 import type { BootImages } from './boot-images.ts';
 import { checkConfig, checkConsoleSize } from './check-config.ts';
 import { createDevices } from './devices.ts';
-import type { DeviceProvider } from './devices.ts';
-import { MROM_BASE, MROM_SIZE, NS_PER_TICK, RAM_BASE } from './memory-map.ts';
+import type { DeviceSource } from './devices.ts';
+import { MROM_BASE, NS_PER_TICK, RAM_BASE, regionsOf } from './memory-map.ts';
 import { unattended } from './unattended.ts';
 
 /** What the guest, or a failure, asks of the machine. */
@@ -40,6 +40,14 @@ export interface BoardEvents {
   readonly onPowerOff: (status: number) => void;
   readonly onReboot: () => void;
   readonly onFailure: (error: Error) => void;
+}
+
+/** Parts that somebody else has made. */
+export interface SuppliedParts {
+  /** Default: what the configuration asks for, in this process. */
+  readonly devices?: DeviceSource | undefined;
+  /** Default: a new one. Not for icount. */
+  readonly clock?: ClockHandle | undefined;
 }
 
 /** S-mode, in `fw_dynamic_info`. */
@@ -54,7 +62,7 @@ export async function createRiscvVirt(
   given: MachineConfig,
   accelerator: MachineAccelerator,
   events: BoardEvents,
-  provide?: DeviceProvider,
+  supplied: SuppliedParts,
 ): Promise<Board> {
   checkConfig(given);
   const config = given.accel.icount ? unattended(given) : given;
@@ -71,15 +79,12 @@ export async function createRiscvVirt(
       onFailure: events.onFailure,
     });
     cleanups.push(() => pool.close());
-    const clockHandle = createClockHandle(config.accel.icount ? 'icount' : 'wall');
+    const clockHandle = supplied.clock ?? createClockHandle(config.accel.icount ? 'icount' : 'wall');
     const clock = createSharedClock(clockHandle);
     cleanups.push(() => clock.close());
     const vm = await createVm(accelerator, {
       vcpus: config.cpus,
-      regions: [
-        { gpa: RAM_BASE, size: config.memory, readOnly: false },
-        { gpa: MROM_BASE, size: MROM_SIZE, readOnly: true },
-      ],
+      regions: regionsOf(config.memory),
       clock: clockHandle,
       nsPerTick: NS_PER_TICK,
       onProblem({ error, fatal }) {
@@ -106,7 +111,7 @@ export async function createRiscvVirt(
     const devices = await createDevices(
       config,
       { bus, memory, clock, line: (source) => irqchip.plic.line(source), onFinish: finisher(events) },
-      provide,
+      supplied.devices,
     );
 
     servers = pool.rings.map((ring) =>

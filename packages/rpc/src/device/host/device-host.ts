@@ -31,6 +31,8 @@ export type HostableDevice =
 export interface DeviceHostOptions {
   readonly vm: string;
   readonly logger: Logger;
+  /** Firmware that the owner serves itself writes to the serial port's terminal. */
+  readonly onConsoleOutput?: (output: Uint8Array) => void;
   /** Present where this process has inherited the guest's memory. */
   readonly shared?: SharedHostSide;
 }
@@ -225,6 +227,9 @@ class Host implements DeviceHost, HostLink {
         break;
       case 'clock':
         this.clock.read(message.value);
+        break;
+      case 'consoleOutput':
+        this.#options.onConsoleOutput?.(message.value.output);
         break;
       case 'elements':
       case 'access':

@@ -65,6 +65,8 @@ export interface DeviceGroup {
   attach(stream: OwnerStream, epoch: number): Promise<void>;
   /** Tells devices that time has stopped or goes on. */
   clockChanged(): void;
+  /** Firmware that is served here writes to the serial port's terminal. Lost while the device host is away. */
+  consoleOutput(output: Uint8Array): void;
   /** Elements and accesses that wait for an answer. */
   readonly inFlight: number;
   /** Ends the attachment. Idempotent. */
@@ -339,6 +341,10 @@ class Group implements DeviceGroup, GroupLink {
 
   clockChanged(): void {
     this.send({ case: 'clock', value: this.#reading() });
+  }
+
+  consoleOutput(output: Uint8Array): void {
+    this.send({ case: 'consoleOutput', value: { output } });
   }
 
   send(message: OwnerMessage): boolean {
