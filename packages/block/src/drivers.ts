@@ -82,4 +82,17 @@ export const DRIVERS: readonly DriverRow[] = [
     help: 'makes operations fail, for tests',
     load: async () => (await import('./filter/filter-drivers.ts')).faultDriver,
   },
+  {
+    kind: 'protocol',
+    name: 'http',
+    schemes: ['http', 'https'],
+    help: 'a file on a web server, read-only, by ranges',
+    load: async () => (await import('./http/http-driver.ts')).httpDriver,
+  },
+  {
+    kind: 'protocol',
+    name: 's3',
+    help: 'a disk in an S3-compatible object store, an object for each MiB',
+    load: async () => (await import('./s3/s3-driver.ts')).s3Driver,
+  },
 ];

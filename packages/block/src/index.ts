@@ -32,3 +32,8 @@ export { FaultNode } from './fault/fault-node.ts';
 export type { FaultEvent, FaultRule } from './fault/fault-node.ts';
 export { ThrottleNode } from './throttle/throttle-node.ts';
 export type { ThrottleLimits } from './throttle/throttle-node.ts';
+export { HttpNode, openHttpNode } from './http/http-node.ts';
+export type { HttpNodeOptions } from './http/http-node.ts';
+export { S3Client } from './s3/s3-client.ts';
+export type { S3Options } from './s3/s3-client.ts';
+export { openS3Node, S3Node } from './s3/s3-node.ts';

@@ -116,6 +116,8 @@ export interface ProtocolOpenOptions extends IoOptions {
   /** No lock is taken, and others' are not looked at (`qemu-img -U`). */
   readonly shared?: boolean;
   readonly logger: Logger;
+  /** A password or key that the user gave under this name. @throws PolyvisorError `not-found` */
+  secret(id: string): Promise<Uint8Array>;
 }
 
 /** Bytes from somewhere: a file, memory, the network. */

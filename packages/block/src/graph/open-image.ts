@@ -126,6 +126,7 @@ export async function createProtocol(
     readOnly: false,
     growable: true,
     values: protocolValues(driver, row, given, options.protocol),
+    secret: (id) => findSecret(id, environment),
     logger: environment.logger ?? silentLogger,
     ...(environment.allowedFolder === undefined ? {} : { allowedFolder: environment.allowedFolder }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -246,6 +247,13 @@ function protocolOf(
 async function openSource(reference: ImageReference, level: Level, growable: boolean): Promise<Source> {
   const { environment, options } = level;
   const { row, text, given } = protocolOf(reference, environment);
+  if (level.depth > 0 && environment.allowedFolder !== undefined && row.name !== 'file') {
+    throw new PolyvisorError('permission', {
+      what: 'image refers to something outside the allowed folder',
+      which: text ?? row.name,
+      limit: environment.allowedFolder,
+    });
+  }
   const driver = await row.load();
   const values = protocolValues(driver, row, given, options.protocol);
   const named = text ?? (typeof values['filename'] === 'string' ? values['filename'] : undefined);
@@ -258,6 +266,7 @@ async function openSource(reference: ImageReference, level: Level, growable: boo
     readOnly: level.readOnly,
     growable,
     values,
+    secret: (id) => findSecret(id, environment),
     logger: environment.logger ?? silentLogger,
     shared: options.shared ?? false,
     ...(environment.allowedFolder === undefined ? {} : { allowedFolder: environment.allowedFolder }),
@@ -276,6 +285,12 @@ function protocolValues(
     openOptions.some((option) => option.name === name),
   );
   return parseOptionValues(openOptions, { ...Object.fromEntries(known), ...given }, row.name);
+}
+
+async function findSecret(id: string, { secrets }: BlockEnvironment): Promise<Uint8Array> {
+  const secret = secrets?.get(id);
+  if (secret !== undefined) return secret;
+  throw new PolyvisorError('not-found', { what: 'no secret with id', which: id });
 }
 
 async function openFormat(
@@ -396,11 +411,7 @@ function createContext(
     },
     openImage: (reference, { readOnly, format }) => openNode(resolve(reference), format, {}, below(readOnly)),
     createFile: (reference) => createProtocol(resolve(reference), level.options, environment),
-    async secret(id) {
-      const secret = environment.secrets?.get(id);
-      if (secret !== undefined) return secret;
-      throw new PolyvisorError('not-found', { what: 'no secret with id', which: id });
-    },
+    secret: (id) => findSecret(id, environment),
   };
 }
 

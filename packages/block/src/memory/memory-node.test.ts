@@ -8,10 +8,10 @@ describe('memory node', () => {
   test('takes memory for what was written only, and gives it back', async () => {
     const node = new MemoryNode({ size: 2 ** 50 });
     await node.write(2 ** 49, new Uint8Array([1, 2, 3]));
-    expect(node.allocatedBytes).toBe(65536);
+    expect(node.storedBytes).toBe(65536);
     expect(await node.map(0, 2 ** 50)).toMatchObject({ zero: true, data: false });
     await node.discard(0, 2 ** 50);
-    expect(node.allocatedBytes).toBe(0);
+    expect(node.storedBytes).toBe(0);
   });
 
   test('grows, if it may', async () => {

@@ -46,7 +46,7 @@ export class MemoryNode implements BlockNode {
   }
 
   /** Bytes of memory that the contents take. */
-  get allocatedBytes(): number {
+  get storedBytes(): number {
     return this.#chunks.size * CHUNK_BYTES;
   }
 

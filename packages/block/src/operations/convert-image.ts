@@ -172,6 +172,8 @@ class Conversion {
         if (chunk.kind === 'zero') await this.#writeZeroes(chunk.offset, chunk.length);
       }
       if (this.#options.outOfOrder !== true) await before;
+      // What comes after a gap is no place to go on from.
+      if (this.#failed) return;
       this.#done += chunk.length;
       this.#options.progress?.(this.#done, this.#total);
       if (this.#options.outOfOrder !== true) await this.#reachCheckpoint(chunk.offset + chunk.length);
