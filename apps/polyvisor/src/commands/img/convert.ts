@@ -69,6 +69,8 @@ async function copy(
 ): Promise<void> {
   const progress = createTextProgress(options['progress'] === true && options['quiet'] !== true);
   const created = options['no-create'] !== true;
+  // Whatever was under way when the first attempt ended.
+  if (resume?.offset !== undefined) await target.checking?.check('leaks');
   await convertImage(sources, target, {
     ...conversion,
     targetIsZero: created ? !isDevice(target) : options['target-is-zero'] === true,
