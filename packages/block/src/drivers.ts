@@ -1,4 +1,5 @@
 import type { DriverRow } from './graph/driver.ts';
+import { probeQcow } from './qcow/probe-qcow.ts';
 import { probeQcow2 } from './qcow2/probe-qcow2.ts';
 import { probeVdi } from './vdi/probe-vdi.ts';
 import { probeVhd } from './vhd/probe-vhd.ts';
@@ -16,6 +17,13 @@ export const DRIVERS: readonly DriverRow[] = [
     help: 'the file is the disk, byte for byte',
     probe: () => 1,
     load: async () => (await import('./raw/raw-driver.ts')).rawDriver,
+  },
+  {
+    kind: 'format',
+    name: 'qcow',
+    help: 'QEMU image of version 1',
+    probe: probeQcow,
+    load: async () => (await import('./qcow/qcow-driver.ts')).qcowDriver,
   },
   {
     kind: 'format',

@@ -13,7 +13,7 @@ const CUTS = 25;
 
 /** What each sector may hold: the value a flush made sure of, and those written since. */
 class Sectors {
-  sure = new Uint8Array(SIZE / SECTOR);
+  sure: Uint8Array = new Uint8Array(SIZE / SECTOR);
   readonly since = new Map<number, Set<number>>();
 
   write(offset: number, length: number, value: number): void {
