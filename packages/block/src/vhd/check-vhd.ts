@@ -9,7 +9,7 @@ import type { VhdMap } from './vhd-map.ts';
 
 /**
  * Looks for blocks on each other, on metadata or past the file's end, room that nobody uses, and a footer's copy that
- * is gone. `leaks` cuts off what is unused at the end; `all` also writes the missing footer. Blocks in wrong places
+ * is gone. `leaks` and `all` cut off what is unused at the end and write the missing footer. Blocks in wrong places
  * can't be told from right ones: they stay. Nothing else may be under way.
  */
 export async function checkVhd(
@@ -27,30 +27,30 @@ export async function checkVhd(
     options.onFinding?.(line);
   };
   const { end, used } = await scanVhdTable(file, header, metadata, finding);
-  const wrong = corruptions;
+  let footers = 0;
   const footer = new Uint8Array(FOOTER_BYTES);
   for (const [offset, which] of [
     [0, 'first'],
     [file.size - FOOTER_BYTES, 'last'],
   ] as const) {
     await file.read(offset, footer);
-    if (parseVhdFooter(footer) === undefined) finding(`ERROR: the ${which} footer is damaged`);
+    if (parseVhdFooter(footer) !== undefined) continue;
+    // A copy: a crash may have left it behind, and nothing is lost with it.
+    footers++;
+    options.onFinding?.(`The ${which} footer is damaged`);
   }
-  let leaks = Math.max(0, Math.ceil((file.size - FOOTER_BYTES - end) / header.blockSize));
-  const footers = corruptions - wrong;
+  const unused = Math.max(0, Math.ceil((file.size - FOOTER_BYTES - end) / header.blockSize));
   const report = {
     checkErrors: 0,
     imageEndOffset: end + FOOTER_BYTES,
     totalClusters: header.entries,
     allocatedClusters: used,
   };
-  const fixable = wrong === 0 && (repair === 'all' || (repair === 'leaks' && footers === 0));
-  if (!fixable || leaks + footers === 0) {
+  const leaks = footers + unused;
+  if (repair === 'none' || corruptions > 0 || leaks === 0) {
     return { ...report, corruptions, leaks, corruptionsFixed: 0, leaksFixed: 0 };
   }
   await map.writeFooters(end);
-  const leaksFixed = leaks;
-  leaks = 0;
   await map.reload();
-  return { ...report, corruptions: 0, leaks, corruptionsFixed: footers, leaksFixed };
+  return { ...report, corruptions: 0, leaks: 0, corruptionsFixed: 0, leaksFixed: leaks };
 }

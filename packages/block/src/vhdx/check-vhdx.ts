@@ -8,7 +8,7 @@ import { damagedRegionTables, writeRegions } from './vhdx-regions.ts';
 
 /**
  * Looks for table entries that contradict each other or the file, unused room, and damaged copies of headers and
- * region tables. `leaks` cuts off what is unused at the end; `all` also writes damaged copies anew. (A log is
+ * region tables. `leaks` and `all` cut off what is unused at the end and write damaged copies anew. (A log is
  * replayed when the image is opened for writing.) Nothing else may be under way.
  */
 export async function checkVhdx(
@@ -27,31 +27,27 @@ export async function checkVhdx(
   const { logOffset, logLength } = headers.current;
   const log = logLength > 0 ? [{ offset: logOffset, length: logLength }] : [];
   const scan = await scanBat(file, map.regions.bat, map.layout, [...map.regions.all, ...log], finding);
-  const wrong = corruptions;
   const damagedHeaders = await VhdxHeaders.damaged(file);
   const damagedTables = await damagedRegionTables(file);
-  if (damagedHeaders > 0) finding('ERROR: a header is damaged');
-  if (damagedTables > 0) finding('ERROR: a region table is damaged');
-  let corruptionsFixed = 0;
+  // Copies: a power cut may have left one behind, and nothing is lost with it.
+  const damaged = damagedHeaders + damagedTables;
+  if (damaged > 0) options.onFinding?.(`${damaged} of the headers and region tables are damaged`);
+  const unusedAtEnd = Math.max(0, Math.floor((file.size - scan.end) / MIB));
   let leaksFixed = 0;
-  if (repair === 'all' && corruptions > wrong) {
+  if (repair !== 'none' && corruptions === 0 && damaged + unusedAtEnd > 0) {
     if (damagedTables > 0) await writeRegions(file, map.regions.table);
     // Twice: each goes to the other place.
     if (damagedHeaders > 0) for (let i = 0; i < 2; i++) await headers.update({});
-    corruptionsFixed = corruptions - wrong;
-  }
-  const unusedAtEnd = Math.max(0, Math.floor((file.size - scan.end) / MIB));
-  if (repair !== 'none' && corruptions === corruptionsFixed && unusedAtEnd > 0) {
-    await file.resize?.(scan.end, { shrink: true });
+    if (unusedAtEnd > 0) await file.resize?.(scan.end, { shrink: true });
     await file.flush();
-    leaksFixed = unusedAtEnd;
+    leaksFixed = damaged + unusedAtEnd;
     await map.reload();
   }
   return {
-    corruptions: corruptions - corruptionsFixed,
-    leaks: Math.max(0, scan.unused - leaksFixed),
+    corruptions,
+    leaks: Math.max(0, scan.unused + damaged - leaksFixed),
     checkErrors: 0,
-    corruptionsFixed,
+    corruptionsFixed: 0,
     leaksFixed,
     imageEndOffset: scan.end,
     totalClusters: Math.min(map.layout.blocks, batEntriesOf(map.layout)),

@@ -1,30 +1,17 @@
-import { expect, test } from '@jest/globals';
-import { describeBlockNode } from '@polyvisor/testkit/block-compliance/block-node-compliance';
-import { MemoryFolder } from './memory-folder.ts';
+import { describeSparseFormat } from './format-suite.ts';
 
 const MIB = 1024 * 1024;
 
-for (const values of [
-  {},
-  { zeroed_grain: true },
-  { subformat: 'monolithicFlat' },
-  { subformat: 'twoGbMaxExtentSparse' },
-]) {
-  const folder = new MemoryFolder();
-  describeBlockNode(
-    `vmdk ${JSON.stringify(values)}`,
-    async (size) => {
-      await folder.create('disk.vmdk', 'vmdk', size, values);
-      return folder.open('disk.vmdk', 'vmdk');
-    },
-    { size: 6 * MIB, reopen: () => folder.open('disk.vmdk', 'vmdk') },
-  );
-}
-
-test('VMDK finds its parent', async () => {
-  const folder = new MemoryFolder();
-  await folder.create('base.vmdk', 'vmdk', 3 * MIB);
-  await folder.create('over.vmdk', 'vmdk', 3 * MIB, { backing_file: 'base.vmdk' });
-  const node = await folder.open('over.vmdk', 'vmdk');
-  expect(node.backing?.reference).toBe('base.vmdk');
+describeSparseFormat('VMDK, sparse', { format: 'vmdk', values: {}, size: 5 * MIB });
+describeSparseFormat('VMDK, zeroed grains', {
+  format: 'vmdk',
+  values: { zeroed_grain: true },
+  size: 3 * MIB,
+});
+describeSparseFormat('VMDK, with a parent', { format: 'vmdk', values: {}, size: 3 * MIB, backed: true });
+describeSparseFormat('VMDK, zeroed grains and a parent', {
+  format: 'vmdk',
+  values: { zeroed_grain: true },
+  size: 3 * MIB,
+  backed: true,
 });
