@@ -6,6 +6,8 @@ import type { MessageReader } from '../message-reader.ts';
 import { sizeOfBytes, sizeOfUint32, sizeOfUint64 } from '../message-writer.ts';
 import type { MessageWriter } from '../message-writer.ts';
 import { defineMethod } from '../service-method.ts';
+import { readDeviceSpec, sizeDeviceSpec, writeDeviceSpec } from './device.gen.ts';
+import type { DeviceSpec, DeviceSpecInput } from './device.gen.ts';
 import { readSection, sizeSection, writeSection } from './section.gen.ts';
 import type { Section, SectionInput } from './section.gen.ts';
 
@@ -1252,6 +1254,8 @@ export interface AttachDevicesRequest {
    * Whoever asks has made sure that the old one is dead or fenced.
    */
   replace: boolean;
+  /** For ATTACH_MODE_IN_PROCESS: the devices to make in this process. */
+  local: DeviceSpec[];
 }
 
 /** What can be encoded as {@link AttachDevicesRequest}. */
@@ -1261,6 +1265,7 @@ export interface AttachDevicesRequestInput {
   readonly epoch?: number | undefined;
   readonly devices?: readonly string[] | undefined;
   readonly replace?: boolean | undefined;
+  readonly local?: readonly DeviceSpecInput[] | undefined;
 }
 
 export function readAttachDevicesRequest(reader: MessageReader): AttachDevicesRequest {
@@ -1269,6 +1274,7 @@ export function readAttachDevicesRequest(reader: MessageReader): AttachDevicesRe
   let epochValue: number = 0;
   const devicesValue: string[] = [];
   let replaceValue: boolean = false;
+  const localValue: DeviceSpec[] = [];
   while (reader.position < reader.end) {
     const tag = reader.tag();
     switch (tag) {
@@ -1288,11 +1294,17 @@ export function readAttachDevicesRequest(reader: MessageReader): AttachDevicesRe
       case 40:
         replaceValue = reader.bool();
         break;
+      case 50: {
+        const outer = reader.enter();
+        localValue.push(readDeviceSpec(reader));
+        reader.leave(outer);
+        break;
+      }
       default:
         reader.skip(tag);
     }
   }
-  return { endpoint: endpointValue, mode: modeValue, epoch: epochValue, devices: devicesValue, replace: replaceValue };
+  return { endpoint: endpointValue, mode: modeValue, epoch: epochValue, devices: devicesValue, replace: replaceValue, local: localValue };
 }
 
 export function sizeAttachDevicesRequest(input: AttachDevicesRequestInput, writer: MessageWriter): number {
@@ -1318,6 +1330,13 @@ export function sizeAttachDevicesRequest(input: AttachDevicesRequestInput, write
   const replaceValue = input.replace;
   if (replaceValue !== undefined && replaceValue) {
     size += 1 + 1;
+  }
+  const localValue = input.local;
+  if (localValue !== undefined && localValue.length !== 0) {
+    for (const item of localValue) {
+      const slot = writer.reserve();
+      size += 1 + writer.keep(slot, sizeDeviceSpec(item, writer));
+    }
   }
   return size;
 }
@@ -1349,6 +1368,14 @@ export function writeAttachDevicesRequest(input: AttachDevicesRequestInput, writ
   if (replaceValue !== undefined && replaceValue) {
     writer.byte(40);
     writer.byte(replaceValue ? 1 : 0);
+  }
+  const localValue = input.local;
+  if (localValue !== undefined && localValue.length !== 0) {
+    for (const item of localValue) {
+      writer.byte(50);
+      writer.length();
+      writeDeviceSpec(item, writer);
+    }
   }
 }
 

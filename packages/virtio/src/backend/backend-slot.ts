@@ -8,17 +8,13 @@ export interface BackendSlot extends VirtioBackend {
   /** Who serves now. */
   readonly backend: VirtioBackend;
   /**
-   * Hands the device over: the present backend finishes what it has under way and gives its state to `next`, which
-   * goes on with it. The driver sees a slow device meanwhile. The caller closes the backend that it gets back.
-   * @throws PolyvisorError (rejects) `invalid-argument` for a device of another kind; `corrupt` when `next` can't take
-   * the state. The present backend then goes on.
+   * Hands the device over: the present backend finishes what it has under way; then `obtain` gets the next one, which
+   * takes the state and goes on with it. The driver sees a slow device meanwhile. The caller closes the backend that it
+   * gets back.
+   * @throws PolyvisorError (rejects) what `obtain` rejects with; `invalid-argument` for a device of another kind;
+   * `corrupt` when it can't take the state. The present backend then goes on.
    */
-  replace(next: VirtioBackend): Promise<VirtioBackend>;
-  /**
-   * Likewise when the present backend is gone and can say nothing any more: `next` knows by itself how to go on.
-   * Elements that were in flight must have been taken over from it.
-   */
-  succeed(next: VirtioBackend): VirtioBackend;
+  replace(obtain: () => Promise<VirtioBackend>): Promise<VirtioBackend>;
 }
 
 /** Puts `backend` into a slot of its kind. */
@@ -125,8 +121,7 @@ class Slot implements BackendSlot {
     return this.backend.close();
   }
 
-  async replace(next: VirtioBackend): Promise<VirtioBackend> {
-    this.#check(next);
+  async replace(obtain: () => Promise<VirtioBackend>): Promise<VirtioBackend> {
     const old = this.backend;
     this.#handingOver = true;
     try {
@@ -134,6 +129,8 @@ class Slot implements BackendSlot {
       // A reset by the guest meanwhile is in what is saved, and in #active.
       const state = old.save();
       const positions = this.positions();
+      const next = await obtain();
+      this.#check(next);
       await next.quiesce();
       next.load(state);
       // A backend far away says only now whether it can be in that state.
@@ -149,21 +146,11 @@ class Slot implements BackendSlot {
     }
   }
 
-  succeed(next: VirtioBackend): VirtioBackend {
-    this.#check(next);
-    const old = this.backend;
-    this.#put(next, undefined);
-    if (!this.#quiesced) this.#notifyAll();
-    return old;
-  }
-
-  #put(next: VirtioBackend, positions: readonly (QueuePosition | undefined)[] | undefined): void {
-    const same = this.walksQueues === (next.walksQueues === true);
+  #put(next: VirtioBackend, positions: readonly (QueuePosition | undefined)[]): void {
     const changed = next.config.some((byte, index) => byte !== this.config[index]);
     this.backend = next;
     this.#connect();
-    // Queues that the transport walked stay open for a successor that lets it walk, too.
-    if (positions !== undefined || !same) this.#host?.reopen(positions);
+    this.#host?.reopen(positions);
     if (this.#active !== undefined) next.activate(this.#active);
     if (changed) this.#host?.configChanged();
   }

@@ -5,11 +5,11 @@ export interface RegisterSlot extends MmioDevice {
   /** Who serves now. */
   readonly device: MmioDevice;
   /**
-   * Hands the device over: `next` gets the state and goes on with it; accesses wait meanwhile. The caller closes what
-   * it gets back.
-   * @throws PolyvisorError (rejects) when `next` can't take the state; the present device then goes on.
+   * Hands the device over: once the present one stands still, `obtain` gets the next, which takes the state and goes on
+   * with it; accesses wait meanwhile. The caller closes what it gets back.
+   * @throws PolyvisorError (rejects) when the next can't be had or can't take the state; the present one then goes on.
    */
-  replace(next: MmioDevice): Promise<MmioDevice>;
+  replace(obtain: () => Promise<MmioDevice>): Promise<MmioDevice>;
 }
 
 /** Puts `device` into a slot. */
@@ -83,9 +83,9 @@ class Slot implements RegisterSlot {
     return this.device.close();
   }
 
-  async replace(next: MmioDevice): Promise<MmioDevice> {
+  async replace(obtain: () => Promise<MmioDevice>): Promise<MmioDevice> {
     const old = this.device;
-    const handing = this.#handOver(next);
+    const handing = this.#handOver(obtain);
     this.#handingOver = handing.catch(() => {});
     try {
       await handing;
@@ -96,9 +96,10 @@ class Slot implements RegisterSlot {
     }
   }
 
-  async #handOver(next: MmioDevice): Promise<void> {
+  async #handOver(obtain: () => Promise<MmioDevice>): Promise<void> {
     await this.device.quiesce();
     const state = this.device.save();
+    const next = await obtain();
     await next.quiesce();
     next.load(state);
     await next.quiesce();
