@@ -264,6 +264,8 @@ async function fillIn(
   });
   const node = new Qcow2Node(image, { codecs: compressionCodecs, borrowed: true });
   await image.prepareWrite();
+  // Nobody relies on an image that is being made: no order of writes matters.
+  image.writer.lazyRefcounts = true;
   await preallocate(node.parts, 0, size, preallocation, options);
   await node.close();
 }
