@@ -140,7 +140,7 @@ export const IMG_COMMANDS: readonly CommandSpec[] = [
       one('snapshot', 'l', 'SNAPSHOT', 'copy this internal snapshot'),
       one('sparse', 'S', 'SIZE', 'shortest run of zeroes that becomes a hole (default: 4k; 0: none)'),
       RATE,
-      one('parallel', 'm', 'COUNT', 'operations under way (default: 8)'),
+      one('parallel', 'm', 'COUNT', 'operations under way (default: 3, or 8 with -c)'),
       { name: 'out-of-order', short: 'W', help: 'write in any order' },
       { name: 'salvage', help: 'go on where the input cannot be read' },
       { name: 'resume', help: 'go on with an earlier conversion that was interrupted' },

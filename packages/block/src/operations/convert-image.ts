@@ -21,7 +21,7 @@ export interface ConvertOptions extends WorkOptions {
   readonly compressed?: boolean;
   /** Writes may happen in any order: faster, and the target's clusters may lie out of order. */
   readonly outOfOrder?: boolean;
-  /** Operations under way. Default 8. */
+  /** Operations under way. Default 3, or 8 when compressing. */
   readonly parallel?: number;
   /** Bytes a second. */
   readonly rate?: number;
@@ -34,7 +34,10 @@ export interface ConvertOptions extends WorkOptions {
 }
 
 const CHECKPOINT_BYTES = 256 * 1024 * 1024;
-const PARALLEL = 8;
+/** More large buffers than this only push each other out of the CPU's cache. */
+const PARALLEL = 3;
+/** Clusters being compressed. */
+const PARALLEL_COMPRESSED = 8;
 const SPARSE_BYTES = 4096;
 const SECTOR_BYTES = 512;
 
@@ -52,7 +55,7 @@ interface Chunk {
 
 /**
  * Copies one disk, or several after each other, to another. Holes and zeroes stay so. Takes `parallel` buffers of 2
- * MiB (or one cluster, if larger).
+ * MiB (of one cluster when compressing).
  * @throws PolyvisorError `cancelled`, `unsupported` (compressing), `limit` (the target is too small), or what a node throws.
  */
 export async function convertImage(
@@ -115,7 +118,8 @@ class Conversion {
   }
 
   async run(): Promise<void> {
-    const { parallel = PARALLEL, signal, progress } = this.#options;
+    const { signal, progress } = this.#options;
+    const { parallel = this.#compression === undefined ? PARALLEL : PARALLEL_COMPRESSED } = this.#options;
     progress?.(this.#done, this.#total);
     await forEachParallel(this.#chunks(), parallel, (chunk) => this.#copy(chunk), signal);
     await this.#fillTarget();

@@ -95,7 +95,8 @@ function readOptions(options: OptionValues): ConvertOptions {
       what: 'Invalid buffer size for sparse output specified. Valid sizes are multiples of 512 up to 2147483136. Select 0 to disable sparse detection (fully allocates output).',
     });
   }
-  const parallel = Number(lastText(options, 'parallel') ?? 8);
+  const parallelText = lastText(options, 'parallel');
+  const parallel = Number(parallelText ?? 1);
   if (!Number.isInteger(parallel) || parallel < 1 || parallel > MOST_PARALLEL) {
     throw new PolyvisorError('invalid-argument', {
       what: `Invalid number of coroutines. Allowed number of coroutines is between 1 and ${MOST_PARALLEL}`,
@@ -113,7 +114,7 @@ function readOptions(options: OptionValues): ConvertOptions {
     throw new PolyvisorError('invalid-argument', { what: 'Cannot use -B with -S 0' });
   }
   return {
-    parallel,
+    ...(parallelText === undefined ? {} : { parallel }),
     compressed,
     outOfOrder: options['out-of-order'] === true,
     ...(sparseBytes === undefined ? {} : { sparseBytes }),
