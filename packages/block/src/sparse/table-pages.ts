@@ -1,3 +1,5 @@
+import { PolyvisorError } from '@polyvisor/contracts';
+
 /** Where pages come from and go to. Ranges are those of {@link TableRegion} pages. */
 export interface PageStore {
   load(offset: number, target: Uint8Array): Promise<void>;
@@ -48,7 +50,9 @@ export class TablePages {
 
   /** The page that holds byte `at` of the table, if it is in memory; `at % PAGE_BYTES` is the place in it. */
   peek(region: TableRegion, at: number): DataView | undefined {
-    return this.#pages.get(region.offset + at - (at % PAGE_BYTES))?.view;
+    const start = at - (at % PAGE_BYTES);
+    const view = this.#pages.get(region.offset + start)?.view;
+    return view?.byteLength === pageBytes(region, start) ? view : undefined;
   }
 
   /** As {@link peek}; reads it where it is missing. */
@@ -99,7 +103,10 @@ export class TablePages {
     const start = at - (at % PAGE_BYTES);
     const key = region.offset + start;
     const known = this.#pages.get(key);
+    const length = pageBytes(region, start);
     if (known !== undefined) {
+      // Only tables that lie on each other have pages that begin together and don't end together.
+      if (known.view.byteLength !== length) throw tablesOverlap(key);
       if (this.#pages.size >= this.#limit >>> 1) {
         this.#pages.delete(key);
         this.#pages.set(key, known);
@@ -107,10 +114,13 @@ export class TablePages {
       return known;
     }
     const loading = this.#loads.get(key);
-    if (loading !== undefined) return loading;
-    const load = this.#load(key, Math.min(PAGE_BYTES, region.length - start)).finally(() =>
-      this.#loads.delete(key),
-    );
+    if (loading !== undefined) {
+      return loading.then((page) => {
+        if (page.view.byteLength !== length) throw tablesOverlap(key);
+        return page;
+      });
+    }
+    const load = this.#load(key, length).finally(() => this.#loads.delete(key));
     this.#loads.set(key, load);
     return load;
   }
@@ -132,4 +142,16 @@ export class TablePages {
       if (this.#pages.size < this.#limit) return;
     }
   }
+}
+
+/** Bytes of the page that begins at `start` of a table. */
+function pageBytes(region: TableRegion, start: number): number {
+  return Math.min(PAGE_BYTES, region.length - start);
+}
+
+function tablesOverlap(offset: number): PolyvisorError {
+  return new PolyvisorError('corrupt', {
+    what: 'tables of the disk image lie on each other',
+    limit: `at ${offset}`,
+  });
 }
