@@ -67,7 +67,7 @@ export interface TcgVm extends AcceleratedVm {
 const EXTENSIONS = [
   'i', 'm', 'a', 'f', 'd', 'c',
   'zicbom', 'zicboz', 'zicntr', 'zicsr', 'zifencei', 'zihintpause', 'zfh', 'zfhmin',
-  'zba', 'zbb', 'zbs', 'sstc', 'svadu', 'svinval', 'svnapot', 'svpbmt',
+  'zba', 'zbb', 'zbc', 'zbkb', 'zbkc', 'zbkx', 'zbs', 'sstc', 'svadu', 'svinval', 'svnapot', 'svpbmt',
 ] as const; // prettier-ignore
 
 const COMPILES = { auto: 'hot', interpreter: 'never', translator: 'eager', lockstep: 'eager' } as const;
