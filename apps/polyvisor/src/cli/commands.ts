@@ -1,5 +1,6 @@
 import type { CommandSpec, OptionSpec } from './command-spec.ts';
 import { IMG_COMMANDS } from './img-commands.ts';
+import { NBD_COMMANDS } from './nbd-commands.ts';
 import { RUN_ONLY_OPTIONS, RUN_SETTINGS } from './run-options.ts';
 
 const FORMAT: OptionSpec = {
@@ -112,6 +113,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/image-build-rootfs.ts')).imageBuildRootfs,
   },
   ...IMG_COMMANDS,
+  ...NBD_COMMANDS,
   {
     name: 'config schema',
     summary: 'Print the JSON schema of configuration files.',

@@ -13,7 +13,7 @@ const TLS_PSK: OptionSpec = {
   completion: 'file',
 };
 const FORMAT: OptionSpec = {
-  name: 'output',
+  name: 'format',
   value: 'FORMAT',
   help: 'text (default) or json',
   completion: ['text', 'json'],
@@ -51,7 +51,13 @@ export const NBD_COMMANDS: readonly CommandSpec[] = [
         repeat: true,
         help: 'name of the export, once for each image (default: none for one image, else the file name)',
       },
-      { name: 'description', short: 'D', value: 'TEXT', repeat: true, help: 'shown to clients, once for each image' },
+      {
+        name: 'description',
+        short: 'D',
+        value: 'TEXT',
+        repeat: true,
+        help: 'shown to clients, once for each image',
+      },
       { name: 'read-only', short: 'r', help: 'clients may not write' },
       { name: 'snapshot', value: 'NAME', help: 'offer a snapshot inside the image, read-only' },
       { name: 'bitmap', short: 'B', value: 'NAME', repeat: true, help: 'let clients read this dirty bitmap' },
@@ -61,7 +67,11 @@ export const NBD_COMMANDS: readonly CommandSpec[] = [
       { name: 'list', negatable: true, help: 'let clients list the exports (default)' },
       { name: 'persistent', short: 't', help: 'go on when the last client has left' },
       { name: 'max-clients', short: 'e', value: 'COUNT', help: 'clients at once (default: 16)' },
-      { name: 'idle-timeout', value: 'SECONDS', help: 'drop clients that ask for nothing so long (default: never)' },
+      {
+        name: 'idle-timeout',
+        value: 'SECONDS',
+        help: 'drop clients that ask for nothing so long (default: never)',
+      },
       {
         name: 'cache',
         value: 'MODE',
@@ -73,8 +83,12 @@ export const NBD_COMMANDS: readonly CommandSpec[] = [
       TLS_CERTIFICATES,
       TLS_PSK,
       { name: 'tls-optional', help: 'clients may do without TLS' },
-      { name: 'tls-verify-peer', negatable: true, help: 'clients need a certificate (default if ca-cert.pem is there)' },
-      FORMAT,
+      {
+        name: 'tls-verify-peer',
+        negatable: true,
+        help: 'clients need a certificate (default if ca-cert.pem is there)',
+      },
+      { ...FORMAT, name: 'output' },
     ],
     notes: [
       'Prints the URI of each export once clients can come. Ends when the last client has left,',
@@ -93,7 +107,10 @@ export const NBD_COMMANDS: readonly CommandSpec[] = [
     summary: 'Show what an NBD export is and can do.',
     operands: { placeholder: 'URI', least: 1, most: 1 },
     options: CLIENT_OPTIONS,
-    examples: ['polyvisor nbd info nbd://localhost/disk', "polyvisor nbd info 'nbd+unix:///?socket=/run/disk.sock'"],
+    examples: [
+      'polyvisor nbd info nbd://localhost/disk',
+      "polyvisor nbd info 'nbd+unix:///?socket=/run/disk.sock'",
+    ],
     load: async () => (await import('../commands/nbd/info.ts')).nbdInfo,
   },
   {
@@ -101,7 +118,10 @@ export const NBD_COMMANDS: readonly CommandSpec[] = [
     summary: 'List the exports of an NBD server.',
     operands: { placeholder: 'URI', least: 1, most: 1 },
     options: CLIENT_OPTIONS,
-    examples: ['polyvisor nbd list nbd://localhost', 'polyvisor nbd list --output json nbds://server.example.org'],
+    examples: [
+      'polyvisor nbd list nbd://localhost',
+      'polyvisor nbd list --format json nbds://server.example.org',
+    ],
     load: async () => (await import('../commands/nbd/list.ts')).nbdList,
   },
 ];

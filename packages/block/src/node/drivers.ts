@@ -18,4 +18,11 @@ export const NODE_DRIVERS: readonly DriverRow[] = [
     help: 'a block device of this host',
     load: async () => (await import('./file/file-driver.ts')).fileDriver,
   },
+  {
+    kind: 'protocol',
+    name: 'nbd',
+    schemes: ['nbd', 'nbd+unix', 'nbd+tcp', 'nbds', 'nbds+unix', 'nbds+tcp'],
+    help: 'a disk on an NBD server',
+    load: async () => (await import('./nbd/nbd-driver.ts')).nbdDriver,
+  },
 ];
