@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { blockStatus } from '@polyvisor/block';
-import type { FormatNode, ResizeOptions } from '@polyvisor/block';
+import { blockStatus, FaultNode } from '@polyvisor/block';
+import type { BlockNode, FaultEvent, FormatNode, ResizeOptions } from '@polyvisor/block';
 import { formatSize } from '../img/format-size.ts';
 import type { IoArguments } from './io-arguments.ts';
 import { IoMistake, numberArgument, parseArguments, patternArgument } from './io-arguments.ts';
@@ -189,6 +189,25 @@ async function ownRun(
   return { length: total, allocated: first.allocated };
 }
 
+const EVENTS: readonly FaultEvent[] = ['read', 'write', 'zero', 'discard', 'flush', 'map', 'resize'];
+
+/** Also QEMU's names of events at the bottom: `write_aio`. */
+function eventArgument(text: string): FaultEvent {
+  const event = EVENTS.find((each) => text === each || text === `${each}_aio` || text === `pwritev_${each}`);
+  if (event === undefined) throw new IoMistake(`Could not set a breakpoint: Invalid argument\n`);
+  return event;
+}
+
+/** The node that injects faults, wherever in the graph it is. */
+function faultOf({ image }: IoShell): FaultNode {
+  const left: BlockNode[] = [image!];
+  for (let node = left.pop(); node !== undefined; node = left.pop()) {
+    if (node instanceof FaultNode) return node;
+    left.push(...node.children.values());
+  }
+  throw new IoMistake('Could not set a breakpoint: Operation not supported\n');
+}
+
 /** All commands. */
 export const IO_COMMANDS: readonly IoCommand[] = [
   command(
@@ -373,6 +392,37 @@ export const IO_COMMANDS: readonly IoCommand[] = [
       shell.print(
         `${formatSize(extent.length)} depth ${extent.depth} ${extent.allocated ? 'allocated' : 'not allocated'} ${extent.zero ? 'zero' : 'data'}\n`,
       );
+      return true;
+    },
+  ),
+  command(
+    'break',
+    '',
+    [2, 2],
+    'event tag',
+    'stops the next operation of this kind (needs a fault node)',
+    async (shell, { operands }) => {
+      faultOf(shell).break(eventArgument(operands[0]!), operands[1]!);
+      return true;
+    },
+  ),
+  command('remove_break', '', [1, 1], 'tag', 'removes a break point', async (shell, { operands }) => {
+    if (faultOf(shell).removeBreak(operands[0]!)) return true;
+    throw new IoMistake(`Could not remove breakpoint ${operands[0]!}: No such file or directory\n`);
+  }),
+  command('resume', '', [1, 1], 'tag', 'goes on with what stopped there', async (shell, { operands }) => {
+    if (faultOf(shell).resume(operands[0]!)) return true;
+    throw new IoMistake(`Could not resume request: No such file or directory\n`);
+  }),
+  command(
+    'wait_break',
+    '',
+    [1, 1],
+    'tag',
+    'waits until something has stopped there',
+    async (shell, { operands }) => {
+      const fault = faultOf(shell);
+      while (!fault.isStopped(operands[0]!)) await new Promise((resolve) => setTimeout(resolve, 1));
       return true;
     },
   ),

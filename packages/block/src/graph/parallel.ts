@@ -16,27 +16,37 @@ export async function forEachParallel<T>(
   body: (item: T) => Promise<unknown>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const underWay = new Set<Promise<void>>();
+  let underWay = 0;
   let failed = false;
   let failure: unknown;
+  let wake: (() => void) | undefined;
+  const end = (): void => {
+    underWay--;
+    wake?.();
+  };
   const fail = (error: unknown): void => {
     if (!failed) failure = error;
     failed = true;
+    end();
+  };
+  const fewerThan = async (count: number): Promise<void> => {
+    while (underWay >= count) await new Promise<void>((resolve) => (wake = resolve));
+    wake = undefined;
   };
   try {
     for await (const item of items) {
       if (failed) break;
       checkCancelled(signal);
-      const work: Promise<void> = body(item)
-        .then(() => {}, fail)
-        .finally(() => underWay.delete(work));
-      underWay.add(work);
-      if (underWay.size >= limit) await Promise.race(underWay);
+      const work = body(item);
+      underWay++;
+      work.then(end, fail);
+      if (underWay >= limit) await fewerThan(limit);
     }
   } catch (error) {
-    fail(error);
+    if (!failed) failure = error;
+    failed = true;
   }
-  await Promise.all(underWay);
+  await fewerThan(1);
   if (failed) throw failure;
 }
 
