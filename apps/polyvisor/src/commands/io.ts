@@ -3,6 +3,7 @@ import { openImage } from '@polyvisor/block';
 import { PolyvisorError } from '@polyvisor/contracts';
 import type { CommandHandler } from '../cli/command-spec.ts';
 import { cacheMode, environmentOf, lastText, openingOf, referenceOf } from '../img/image-access.ts';
+import { openFailure } from '../img/open-failure.ts';
 import { IoShell } from '../io/io-shell.ts';
 
 const PROMPT = 'polyvisor io> ';
@@ -27,7 +28,9 @@ export const io: CommandHandler = async ({ options, operands }) => {
             },
           },
           environment,
-        ),
+        ).catch((error: unknown) => {
+          throw openFailure(error, text, `can't open device ${text}`);
+        }),
     },
     (text) => void process.stdout.write(text),
   );

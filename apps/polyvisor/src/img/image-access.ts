@@ -5,6 +5,7 @@ import { NODE_DRIVERS } from '@polyvisor/block/node';
 import { PolyvisorError } from '@polyvisor/contracts';
 import type { OptionValues } from '../cli/command-spec.ts';
 import { parseKeyValueList } from './key-value-list.ts';
+import { openFailure } from './open-failure.ts';
 
 const CACHES = ['writeback', 'none', 'writethrough', 'directsync', 'unsafe'];
 
@@ -125,13 +126,17 @@ export function cacheMode(text: string | undefined): string | undefined {
 }
 
 /** Opens an image of the command line. */
-export function openNamed(
+export async function openNamed(
   text: string,
   options: OptionValues,
   environment: BlockEnvironment,
   opening: OpenImageOptions,
 ): Promise<FormatNode> {
-  return openImage(referenceOf(text, options['image-opts'] === true), opening, environment);
+  try {
+    return await openImage(referenceOf(text, options['image-opts'] === true), opening, environment);
+  } catch (error) {
+    throw openFailure(error, text);
+  }
 }
 
 /** A size in bytes. @throws PolyvisorError `invalid-argument` */
