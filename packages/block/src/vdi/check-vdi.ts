@@ -6,6 +6,8 @@ import { scanVdiTable, walkVdiTable } from './scan-vdi-table.ts';
 import { VDI_FREE } from './vdi-header.ts';
 import type { VdiMap } from './vdi-map.ts';
 
+const MOST_REPAIRS = 256;
+
 /**
  * Looks for block numbers out of range or used twice, gaps, and a wrong count. `leaks` closes gaps and cuts off
  * unused room; `all` also frees what is out of range (it has no data) and gives blocks that share a place one each.
@@ -35,7 +37,8 @@ export async function checkVdi(
   }
   let corruptionsFixed = 0;
   let leaksFixed = 0;
-  if (repair === 'all' && corruptions > 0) {
+  // A table full of errors is no table: each repair may cost a block.
+  if (repair === 'all' && corruptions > 0 && corruptions <= MOST_REPAIRS) {
     await repairEntries(file, map);
     corruptionsFixed = corruptions;
   }

@@ -1,5 +1,5 @@
 import type { BlockNode } from '../graph/block-node.ts';
-import { piecesOf } from '../graph/parallel.ts';
+import { PIECE_BYTES } from '../graph/parallel.ts';
 import { scanVdiTable, walkVdiTable } from './scan-vdi-table.ts';
 import type { VdiHeader } from './vdi-header.ts';
 
@@ -42,11 +42,21 @@ async function highestBlocks(
   return found;
 }
 
-/** Copies a range within a file, in pieces. */
+/** Copies a range within a file. Holes cost nothing: a block may be much larger than what is stored of it. */
 export async function copy(file: BlockNode, from: number, to: number, length: number): Promise<void> {
-  for (const piece of piecesOf(0, length)) {
-    const bytes = new Uint8Array(piece.length);
-    await file.read(from + piece.offset, bytes);
-    await file.write(to + piece.offset, bytes);
+  for (let at = 0; at < length;) {
+    const extent =
+      from + at < file.size
+        ? await file.map(from + at, Math.min(length - at, file.size - from - at))
+        : { zero: true, length: length - at };
+    if (extent.zero) {
+      await file.writeZeroes(to + at, extent.length, { mayUnmap: true });
+      at += extent.length;
+      continue;
+    }
+    const bytes = new Uint8Array(Math.min(extent.length, PIECE_BYTES));
+    await file.read(from + at, bytes);
+    await file.write(to + at, bytes);
+    at += bytes.length;
   }
 }

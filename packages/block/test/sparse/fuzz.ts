@@ -142,7 +142,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
 
 /** Breaks images made by a seed; gives how many could be opened. Throws what should not happen. */
 export async function fuzz(target: FuzzTarget, runs: number, seed: number): Promise<number> {
-  let state = seed | 1;
+  let state = seed;
   const random = (limit: number): number => {
     state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
     return Math.floor((state / 0x80000000) * limit);

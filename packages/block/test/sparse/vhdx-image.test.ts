@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { MemoryNode } from '../../src/memory/memory-node.ts';
+import type { MemoryNode } from '../../src/memory/memory-node.ts';
 import { RecorderNode, replay } from '../../src/record/recorder-node.ts';
 import { crc32cWithout } from '../../src/vhdx/crc32c.ts';
 import { MemoryFolder } from './memory-folder.ts';
