@@ -8,6 +8,8 @@ export async function createRaw(
   file: BlockNode,
   { size, values, signal }: FormatCreateOptions,
 ): Promise<void> {
+  // A device has its size.
+  if (file.size > 0 && file.size >= size) return;
   const preallocation = values['preallocation'] as 'off' | 'falloc' | 'full' | undefined;
   await file.resize?.(size, {
     preallocation: preallocation ?? 'off',

@@ -39,7 +39,7 @@ export function fileError(what: string, path: string, cause: NodeJS.ErrnoExcepti
     what,
     which: path,
     limit: full ? 'no space left on the host' : (cause.code ?? cause.message),
-    ...(full ? { hint: 'free some space; the guest sees an IO error' } : {}),
+    ...(full ? { hint: 'free some space' } : {}),
     cause,
   });
 }

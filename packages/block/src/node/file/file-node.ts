@@ -260,7 +260,11 @@ export class FileNode implements BlockNode {
         await this.#writeZeroBytes(before, size - before, options);
         await this.flush();
       } else if ((await this.#parts.libc?.reserve(this.#parts.fd, before, size - before)) !== true) {
-        throw new PolyvisorError('io', { what: "can't reserve space for the disk image", which: this.name });
+        throw new PolyvisorError('io', {
+          what: "can't reserve space for the disk image",
+          which: this.name,
+          limit: 'there is none left, or the file system has no such thing',
+        });
       }
     } catch (error) {
       await this.#truncate(before, true);
