@@ -37,6 +37,23 @@ export interface Device {
   close(): Promise<void>;
 }
 
+/** A vCPU thread's own way to a device's registers in another process. */
+export interface DirectRegisters {
+  /** Whether the device is reached this way now. */
+  readonly open: boolean;
+  /** Waits for the answer: the value read, unsigned, or 0. -1: not done, the device is reached in another way now. */
+  access(offset: number, width: number, write: boolean, value: number): number;
+  /** After an access: gives the device's interrupt line the level that it drives. */
+  syncLine(line: InterruptLine): void;
+}
+
+/** How a vCPU's thread opens {@link DirectRegisters}. Structured-cloneable. */
+export interface DirectAccess {
+  /** URL of a module that exports `openDirect(handle, vcpu, whileWaiting): DirectRegisters | undefined`. */
+  readonly module: string;
+  readonly handle: unknown;
+}
+
 /** A device that answers register accesses at an offset within its window. */
 export interface MmioDevice extends Device {
   /** Bytes of address space that it answers in. */
@@ -56,5 +73,7 @@ export interface MmioDevice extends Device {
    * take effect in the order of the calls. `writeLater` gives undefined when it is done already.
    */
   readLater?(offset: number, width: number): Promise<number>;
+  /** Present where vCPU threads may reach it without this thread. */
+  readonly direct?: DirectAccess | undefined;
   writeLater?(offset: number, width: number, value: number): Promise<void> | undefined;
 }

@@ -6,13 +6,15 @@ export interface MappedDevice {
   readonly gpa: Gpa;
   readonly size: number;
   readonly device: MmioDevice;
+  /** Input of the interrupt controller, of a device that vCPU threads may reach by themselves. */
+  readonly irq?: number;
 }
 
 /** The address map of devices, on the thread that they live on. */
 export interface MmioBus {
   readonly mapped: readonly MappedDevice[];
   /** @throws PolyvisorError `already-exists` when the window overlaps another. */
-  map(gpa: Gpa, device: MmioDevice): void;
+  map(gpa: Gpa, device: MmioDevice, irq?: number): void;
   /** The device that answers all of an access, or undefined. */
   find(gpa: Gpa, width: number): MappedDevice | undefined;
 }
@@ -38,8 +40,8 @@ export function createMmioBus(): MmioBus {
 
   return {
     mapped,
-    map(gpa, device) {
-      const window: MappedDevice = { gpa, size: device.size, device };
+    map(gpa, device, irq) {
+      const window: MappedDevice = { gpa, size: device.size, device, ...(irq === undefined ? {} : { irq }) };
       const other = mapped.find((each) => gpa < each.gpa + each.size && each.gpa < gpa + device.size);
       if (other !== undefined) {
         throw new PolyvisorError('already-exists', {

@@ -1,4 +1,4 @@
-import type { Gpa } from '@polyvisor/contracts';
+import type { DirectRegisters, Gpa, InterruptLine } from '@polyvisor/contracts';
 import type { RegisterWindow } from '@polyvisor/irqchip';
 import type { MachineVcpuHost } from '../accelerated.ts';
 import type { RemoteWindow } from './remote-window.ts';
@@ -39,6 +39,11 @@ export interface VcpuBusOptions {
   readonly synchronous: boolean;
   /** Called now and then, and when the ring is notified, while an access waits for a device that takes long. */
   readonly whileWaiting: (answered: () => boolean) => void;
+  /** Devices that this thread reaches without the consumer, by their window, and their interrupt lines. */
+  readonly direct?: ReadonlyMap<
+    RemoteWindow,
+    { readonly registers: DirectRegisters; readonly line: InterruptLine }
+  >;
 }
 
 /** A look at what else is asked of the thread, while a device takes its time. */
@@ -110,13 +115,33 @@ export function createVcpuBus(options: VcpuBusOptions): VcpuBus {
     }
   }
 
-  function readRemote(gpa: Gpa, width: number): number {
+  /** -1: the device isn't reached without the consumer. */
+  function accessDirect(
+    window: RemoteWindow,
+    gpa: Gpa,
+    width: number,
+    write: boolean,
+    value: number,
+  ): number {
+    const direct = options.direct?.get(window);
+    if (direct?.registers.open !== true) return -1;
+    // What was posted to the ring before must be there first.
+    if (ring[HEAD] !== Atomics.load(ring, TAIL)) return -1;
+    const result = direct.registers.access(gpa - window.gpa, width, write, value);
+    if (result >= 0) direct.registers.syncLine(direct.line);
+    return result;
+  }
+
+  function readRemote(window: RemoteWindow, gpa: Gpa, width: number): number {
+    const direct = accessDirect(window, gpa, width, false, 0);
+    if (direct >= 0) return direct;
     send(OP_READ, gpa, width, 0);
     if (ring[REPLY_FAULT] === 1) noDevice();
     return (ring[REPLY_VALUE] as number) >>> 0;
   }
 
   function writeRemote(window: RemoteWindow, gpa: Gpa, width: number, value: number): void {
+    if (accessDirect(window, gpa, width, true, value) >= 0) return;
     // The last free entry belongs to a request that waits: the ring is empty behind it.
     const full = (((ring[HEAD] as number) - Atomics.load(ring, TAIL)) | 0) >= ENTRIES - 1;
     if (!synchronous && !full && isPosted(window, gpa)) {
@@ -146,9 +171,9 @@ export function createVcpuBus(options: VcpuBusOptions): VcpuBus {
         noDevice();
         return 0;
       }
-      if (width !== 8) return readRemote(gpa, width);
-      const low = readRemote(gpa, 4);
-      bus.highBits = readRemote(gpa + 4, 4);
+      if (width !== 8) return readRemote(window, gpa, width);
+      const low = readRemote(window, gpa, 4);
+      bus.highBits = readRemote(window, gpa + 4, 4);
       return low;
     },
     mmioWrite(gpa, width, low, high) {

@@ -8,6 +8,11 @@ export type { OwnerStream } from './owner/group-link.ts';
 export { createDeviceHost } from './host/device-host.ts';
 export type { DeviceHost, DeviceHostOptions, HostableDevice } from './host/device-host.ts';
 export { openSharedHostSide, openSharedOwnerSide } from './shared/inherited.ts';
-export type { InheritedGroup, SharedHostSide, SharedOwnerOptions, SharedOwnerSide } from './shared/inherited.ts';
+export type {
+  InheritedGroup,
+  SharedHostSide,
+  SharedOwnerOptions,
+  SharedOwnerSide,
+} from './shared/inherited.ts';
 export { RING_BYTES } from './shared/layout.ts';
 export type { HostStream } from './host/host-link.ts';

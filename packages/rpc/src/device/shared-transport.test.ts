@@ -36,6 +36,7 @@ class SharedPair {
       words: this.rings,
       regions: [],
       ringHost: () => this.#ringHost(),
+      pipe: -1,
       restart: (onUsed) => {
         this.#onUsed = onUsed;
       },
@@ -56,6 +57,7 @@ class SharedPair {
         ring();
       },
       usedBuffers: (device) => void setImmediate(() => this.#onUsed(device)),
+      lineChanged() {},
       close() {},
     };
     return { side, kill: () => (alive = false) };

@@ -76,7 +76,8 @@ export async function createDevices(
   });
   places.forEach(({ kind }, index) => {
     const device = opened[index];
-    if (device?.kind === 'registers') bus.map(REGISTERS[kind]?.base ?? noPlace(kind), device.device);
+    const place = REGISTERS[kind];
+    if (device?.kind === 'registers') bus.map(place?.base ?? noPlace(kind), device.device, place?.irq);
   });
   const backends = opened.flatMap((device) => (device.kind === 'virtio' ? [device.backend] : []));
   const balloon = config.balloon ? await openBalloon(memory) : undefined;

@@ -1,9 +1,11 @@
+import type { DirectRegisters, InterruptLine } from '@polyvisor/contracts';
 import { createSharedClock } from '@polyvisor/clock';
 import type { SharedClock } from '@polyvisor/clock';
 import { createAclint, createPlic, MIP_SSIP } from '@polyvisor/irqchip';
-import type { HartSignals } from '@polyvisor/irqchip';
+import type { HartSignals, Plic } from '@polyvisor/irqchip';
 import type { RiscvVcpu, VcpuModule } from '../../accelerated.ts';
 import { OP_CONSOLE, OP_CONSOLE_BYTE, OP_SYSTEM_RESET } from '../../bus/request-ring.ts';
+import type { RemoteWindow } from '../../bus/remote-window.ts';
 import { createVcpuBus } from '../../bus/vcpu-bus.ts';
 import type { VcpuBus } from '../../bus/vcpu-bus.ts';
 import { createSbi } from '../../sbi/sbi.ts';
@@ -31,7 +33,7 @@ export async function openHart(context: BoardVcpuContext): Promise<BoardVcpu> {
   const { openVcpu, openSignals } = (await import(message.module)) as VcpuModule;
   const signals = openSignals(message.handle);
   const clock = createSharedClock(message.clock);
-  const bus = openBus(context, clock, signals, wakeServer);
+  const bus = await openBus(context, clock, signals, wakeServer);
   if (message.builtinSbi) {
     // The handler needs the vCPU, which needs its host, which has the handler: it is looked up at the first call.
     let handler: (() => number) | undefined;
@@ -54,25 +56,53 @@ export async function openHart(context: BoardVcpuContext): Promise<BoardVcpu> {
   };
 }
 
-function openBus(
+async function openBus(
   context: BoardVcpuContext,
   clock: SharedClock,
   signals: HartSignals,
   wakeServer: () => void,
-): VcpuBus {
+): Promise<VcpuBus> {
   const { data, message } = context;
   const { harts, nsPerTick } = message;
+  const plic = createPlic({ words: message.plic, harts, signals });
+  const direct = await openDirects(context, plic);
   return createVcpuBus({
     ring: data.ring,
     wakeConsumer: wakeServer,
     synchronous: message.synchronous,
     whileWaiting: context.whileWaiting,
     remote: message.remote,
+    ...(direct.size === 0 ? {} : { direct }),
     local: [
-      { gpa: PLIC_BASE, window: createPlic({ words: message.plic, harts, signals }) },
+      { gpa: PLIC_BASE, window: plic },
       { gpa: ACLINT_BASE, window: createAclint({ words: message.aclint, harts, signals, clock, nsPerTick }) },
     ],
   });
+}
+
+/** Devices that this thread can reach by itself. */
+async function openDirects(
+  { data, message, whileWaiting }: BoardVcpuContext,
+  plic: Plic,
+): Promise<Map<RemoteWindow, { registers: DirectRegisters; line: InterruptLine }>> {
+  const opened = new Map<RemoteWindow, { registers: DirectRegisters; line: InterruptLine }>();
+  for (const window of message.remote) {
+    if (window.direct === undefined) continue;
+    const { module, handle, irq } = window.direct;
+    const { openDirect } = (await import(module)) as DirectModule;
+    const registers = openDirect(handle, data.index, whileWaiting);
+    if (registers !== undefined) opened.set(window, { registers, line: plic.line(irq) });
+  }
+  return opened;
+}
+
+/** What the module of a {@link DirectAccess} exports. */
+interface DirectModule {
+  openDirect(
+    handle: unknown,
+    vcpu: number,
+    whileWaiting: (answered: () => boolean) => void,
+  ): DirectRegisters | undefined;
 }
 
 function sbiServices(

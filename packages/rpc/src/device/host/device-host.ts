@@ -12,6 +12,8 @@ import { createHostClock } from './host-clock.ts';
 import type { HostedDevice, HostLink, HostMessage, HostStream } from './host-link.ts';
 import { HostedLine, HostedRegisters } from './hosted-registers.ts';
 import type { SharedHostSide } from '../shared/inherited.ts';
+import type { MailboxDevice } from '../shared/mailbox-server.ts';
+import { serveMailboxes } from '../shared/mailbox-server.ts';
 import { canWalk, HostedWalker } from './hosted-walker.ts';
 import type { HostedVirtioModel } from './hosted-virtio.ts';
 import { HostedVirtio } from './hosted-virtio.ts';
@@ -142,8 +144,10 @@ class Host implements DeviceHost, HostLink {
     }
     const walkers: HostedWalker[] = [];
     const memory = shared === undefined ? undefined : side?.open(shared.regions);
+    const mailboxes: (MailboxDevice | undefined)[] = [];
     side?.onDoorbell(() => {
       for (const walker of walkers) walker.ring();
+      serveMailboxes(side.rings, mailboxes);
     });
     const walks = (model: HostableDevice): boolean =>
       memory !== undefined &&
@@ -152,7 +156,14 @@ class Host implements DeviceHost, HostLink {
       canWalk(model.backend);
     this.#devices = this.#models.map((model, index) => {
       if (model.kind === 'registers') {
-        return new HostedRegisters(index, model.device, this.#line(model.name), this);
+        const line = this.#line(model.name);
+        if (memory === undefined || side === undefined) {
+          return new HostedRegisters(index, model.device, line, this);
+        }
+        const shared = { rings: side.rings, lineChanged: () => side.lineChanged(index) };
+        const hosted = new HostedRegisters(index, model.device, line, this, shared);
+        mailboxes[index] = hosted;
+        return hosted;
       }
       if (memory === undefined || side === undefined || !walks(model))
         return new HostedVirtio(index, model, this);

@@ -1,6 +1,9 @@
 import type { InterruptLine, MmioDevice, StateSection } from '@polyvisor/contracts';
 import { PolyvisorError } from '@polyvisor/contracts';
 import type { AttachRequest, RegisterAccess } from '@polyvisor/proto/service/device';
+import { LEVELS_AT } from '../shared/layout.ts';
+import type { MailboxDevice } from '../shared/mailbox-server.ts';
+import { StateRecord } from '../shared/state-record.ts';
 import type { HostedDevice, HostLink } from './host-link.ts';
 
 /** The interrupt line of a device whose interrupt controller is elsewhere. Made before the device. */
@@ -23,13 +26,25 @@ export class HostedLine implements InterruptLine {
   }
 }
 
-/** Answers register accesses that come in messages. */
-export class HostedRegisters implements HostedDevice {
+/** What is shared with an owner on the same host. */
+export interface SharedRegisters {
+  /** Words of the ring descriptor. */
+  readonly rings: Int32Array;
+  /** The owner is to look at the level of the line. */
+  readonly lineChanged: () => void;
+}
+
+/** Answers register accesses that come in messages, or that vCPU threads bring to shared memory by themselves. */
+export class HostedRegisters implements HostedDevice, MailboxDevice {
   readonly name: string;
   readonly #index: number;
   readonly #device: MmioDevice;
   readonly #line: HostedLine;
   readonly #link: HostLink;
+  readonly size: number;
+  readonly #shared: SharedRegisters | undefined;
+  readonly #stateRecord: StateRecord | undefined;
+  #quiesced = false;
   #last: StateSection | undefined;
   #after = 0;
   /** Answers that leave at the end of this turn, behind the record of what they show. */
@@ -37,19 +52,46 @@ export class HostedRegisters implements HostedDevice {
   #flushPlanned = false;
   #generation = 0;
 
-  constructor(index: number, device: MmioDevice, line: HostedLine, link: HostLink) {
+  constructor(index: number, device: MmioDevice, line: HostedLine, link: HostLink, shared?: SharedRegisters) {
     this.#index = index;
     this.name = device.name;
     this.#device = device;
     this.#line = line;
     this.#link = link;
+    this.size = device.size;
+    this.#shared = shared;
+    this.#stateRecord = shared === undefined ? undefined : new StateRecord(shared.rings, index);
+    this.#takeUp();
     line.connect((level) => {
-      link.send({
-        case: 'interrupt',
-        value: { device: index, pin: 0, kind: { case: 'level', value: level } },
-      });
+      if (shared === undefined) {
+        link.send({
+          case: 'interrupt',
+          value: { device: index, pin: 0, kind: { case: 'level', value: level } },
+        });
+      } else {
+        Atomics.store(shared.rings, LEVELS_AT + index, level ? 1 : 0);
+        shared.lineChanged();
+      }
       this.#plan();
     });
+  }
+
+  /** Goes on from the state that a device host before this one has left in shared memory. */
+  #takeUp(): void {
+    const left = this.#stateRecord?.read(this.#device.save().type);
+    if (left !== undefined) this.#device.load(left);
+  }
+
+  get ready(): boolean {
+    return !this.#quiesced;
+  }
+
+  access(offset: number, width: number, write: boolean, value: number): number {
+    let read = 0;
+    if (write) this.#device.write(offset, width, value);
+    else read = this.#device.read(offset, width);
+    this.#record();
+    return read;
   }
 
   receive(message: AttachRequest['message']): void {
@@ -65,7 +107,9 @@ export class HostedRegisters implements HostedDevice {
         this.#quiesce(message.value.request);
         break;
       case 'resume':
+        this.#quiesced = false;
         this.#device.resume();
+        this.#shared?.lineChanged();
         break;
       case 'load':
         this.#load(message.value.request, message.value.section);
@@ -98,19 +142,24 @@ export class HostedRegisters implements HostedDevice {
 
   #flush(): void {
     this.#flushPlanned = false;
-    const section = this.#device.save();
-    if (this.#last === undefined || !sameBytes(section.bytes, this.#last.bytes)) {
-      this.#last = section;
-      this.#link.send({ case: 'record', value: { device: this.#index, section, after: this.#after } });
-    }
+    this.#record();
     for (const { request, value } of this.#replies) {
       this.#link.send({ case: 'reply', value: { device: this.#index, request, value } });
     }
     this.#replies = [];
   }
 
+  #record(): void {
+    const section = this.#device.save();
+    if (this.#last !== undefined && sameBytes(section.bytes, this.#last.bytes)) return;
+    this.#last = section;
+    if (this.#stateRecord !== undefined && StateRecord.fits(section)) this.#stateRecord.write(section);
+    else this.#link.send({ case: 'record', value: { device: this.#index, section, after: this.#after } });
+  }
+
   #quiesce(request: number): void {
     const generation = this.#generation;
+    this.#quiesced = true;
     void this.#device
       .quiesce()
       .then(() => {
@@ -124,8 +173,10 @@ export class HostedRegisters implements HostedDevice {
   #load(request: number, section: StateSection | undefined): void {
     try {
       if (section === undefined) throw new PolyvisorError('corrupt', { what: 'no state', which: this.name });
-      this.#device.load(section);
+      // What is in shared memory is newer than what the owner knows, unless the device is being moved here.
+      if (this.#quiesced || this.#stateRecord?.read(section.type) === undefined) this.#device.load(section);
       this.#last = undefined;
+      this.#plan();
       this.#link.send({ case: 'done', value: { request } });
     } catch (error) {
       this.#refuse(request, error);
@@ -142,6 +193,7 @@ export class HostedRegisters implements HostedDevice {
     this.#generation++;
     this.#replies = [];
     this.#last = undefined;
+    this.#quiesced = false;
     await this.#device.quiesce();
     this.#device.reset();
     this.#device.resume();

@@ -191,7 +191,13 @@ class Group implements DeviceGroup, GroupLink {
   #sharedHello(): Pick<HelloInput, 'shared'> {
     const { shared } = this.#options;
     if (shared === undefined) return {};
-    shared.restart((device) => this.#walkers.get(device)?.usedBuffers());
+    shared.restart(
+      (device) => this.#walkers.get(device)?.usedBuffers(),
+      (device) => {
+        const found = this.devices[device];
+        if (found?.kind === 'registers') found.device.lineChanged();
+      },
+    );
     // Regions lie back to back in the descriptor.
     let offset = 0;
     const regions = shared.regions.map(({ gpa, size, readOnly }) => {
@@ -248,7 +254,15 @@ class Group implements DeviceGroup, GroupLink {
     if (kind.case === undefined)
       throw new PolyvisorError('corrupt', { what: 'device of no kind', which: name });
     const line = this.#options.line(name);
-    return { kind: 'registers', name, device: createRegisterProxy(index, name, kind.value, this, line) };
+    const rings =
+      shared === undefined
+        ? undefined
+        : { words: shared.words, ringHost: shared.ringHost, pipe: shared.pipe };
+    return {
+      kind: 'registers',
+      name,
+      device: createRegisterProxy(index, name, kind.value, this, line, rings),
+    };
   }
 
   #receive(message: AttachResponse['message']): void {

@@ -1,13 +1,18 @@
-import type { InterruptLine, MmioDevice, StateSection } from '@polyvisor/contracts';
+import type { DirectAccess, InterruptLine, MmioDevice, StateSection } from '@polyvisor/contracts';
 import type { AttachResponse, RegisterDescription } from '@polyvisor/proto/service/device';
+import type { DirectHandle } from '../shared/direct-registers.ts';
+import { syncLine } from '../shared/direct-registers.ts';
 import type { GroupLink, RemoteDevice } from './group-link.ts';
 import { sectionOf } from './group-link.ts';
 import { RemoteState } from './remote-state.ts';
+import type { SharedRings } from './walking-proxy.ts';
 
 /** A device with registers that is elsewhere. */
 export interface RegisterProxy extends MmioDevice, RemoteDevice {
   readLater(offset: number, width: number): Promise<number>;
   writeLater(offset: number, width: number, value: number): Promise<void>;
+  lineChanged(): void;
+  setRoute(open: boolean): void;
 }
 
 /** An access that may have to be done again by a device host that takes over. */
@@ -31,8 +36,9 @@ export function createRegisterProxy(
   description: RegisterDescription,
   link: GroupLink,
   line: InterruptLine,
+  rings?: SharedRings & { readonly pipe: number },
 ): RegisterProxy {
-  return new Proxy(index, name, description, link, line);
+  return new Proxy(index, name, description, link, line, rings);
 }
 
 class Proxy implements RegisterProxy {
@@ -45,6 +51,10 @@ class Proxy implements RegisterProxy {
   readonly #posted: ReadonlySet<number>;
   /** In order; what a record or an answer shows to be done is dropped. */
   #accesses: Access[] = [];
+  readonly direct: DirectAccess | undefined;
+  readonly #words: Int32Array | undefined;
+  /** 1 while vCPU threads may reach the device by themselves. */
+  readonly #route = new Int32Array(new SharedArrayBuffer(4)).fill(1);
   #unconfirmed = 0;
   #request = 0;
 
@@ -54,6 +64,7 @@ class Proxy implements RegisterProxy {
     description: RegisterDescription,
     link: GroupLink,
     line: InterruptLine,
+    rings: (SharedRings & { readonly pipe: number }) | undefined,
   ) {
     const [window] = description.windows;
     this.#index = index;
@@ -63,6 +74,26 @@ class Proxy implements RegisterProxy {
     this.#link = link;
     this.#line = line;
     this.#state = new RemoteState(index, name, link, () => {});
+    this.#words = rings?.words;
+    if (rings !== undefined) {
+      const handle: DirectHandle = {
+        words: rings.words,
+        pipe: rings.pipe,
+        device: index,
+        route: this.#route,
+      };
+      this.direct = { module: new URL('../shared/direct-registers.ts', import.meta.url).href, handle };
+    }
+  }
+
+  /** The device host says that the level of the line has changed. */
+  lineChanged(): void {
+    if (this.#words !== undefined) syncLine(this.#words, this.#index, this.#line);
+  }
+
+  /** vCPU threads may reach the device by themselves, or not (any more). */
+  setRoute(open: boolean): void {
+    Atomics.store(this.#route, 0, open ? 1 : 0);
   }
 
   get inFlight(): number {
@@ -174,6 +205,7 @@ class Proxy implements RegisterProxy {
   }
 
   close(): Promise<void> {
+    this.setRoute(false);
     this.#line.set(false);
     return Promise.resolve();
   }

@@ -1,4 +1,4 @@
-import type { MmioDevice, StateSection } from '@polyvisor/contracts';
+import type { DirectAccess, MmioDevice, StateSection } from '@polyvisor/contracts';
 
 /** A place for a device with registers, where another can take over while the guest runs. */
 export interface RegisterSlot extends MmioDevice {
@@ -38,6 +38,10 @@ class Slot implements RegisterSlot {
   write(offset: number, width: number, value: number): void {
     if (this.#handingOver === undefined) this.device.write(offset, width, value);
     else void this.#handingOver.then(() => this.device.write(offset, width, value));
+  }
+
+  get direct(): DirectAccess | undefined {
+    return this.device.direct;
   }
 
   posted(offset: number): boolean {
@@ -97,6 +101,8 @@ class Slot implements RegisterSlot {
   }
 
   async #handOver(obtain: () => Promise<MmioDevice>): Promise<void> {
+    // From now on vCPUs come this way, and wait.
+    setRoute(this.device, false);
     await this.device.quiesce();
     const state = this.device.save();
     const next = await obtain();
@@ -104,5 +110,10 @@ class Slot implements RegisterSlot {
     next.load(state);
     await next.quiesce();
     this.device = next;
+    setRoute(next, true);
   }
+}
+
+function setRoute(device: MmioDevice & { setRoute?: (open: boolean) => void }, open: boolean): void {
+  device.setRoute?.(open);
 }

@@ -160,12 +160,7 @@ class Proxy implements VirtioProxy {
         this.#complete(message.value);
         break;
       case 'configChanged':
-        if (message.value.config.length !== this.config.length)
-          this.#link.broken('configuration of another size');
-        else {
-          this.config.set(message.value.config);
-          this.#host?.configChanged();
-        }
+        this.#configChanged(message.value.config);
         break;
       case 'record':
         if (message.value.section !== undefined) this.#state.record(sectionOf(message.value.section));
@@ -204,6 +199,14 @@ class Proxy implements VirtioProxy {
     if (queue === undefined || count === 0) return;
     queue.pushTogether(this.#together, this.#written, count);
     queue.signal();
+  }
+
+  #configChanged(config: Uint8Array): void {
+    if (config.length !== this.config.length) this.#link.broken('configuration of another size');
+    else if (config.some((byte, index) => byte !== this.config[index])) {
+      this.config.set(config);
+      this.#host?.configChanged();
+    }
   }
 
   drained(): void {

@@ -144,12 +144,7 @@ class Proxy implements WalkingProxy {
   receive(message: AttachResponse['message']): void {
     switch (message.case) {
       case 'configChanged':
-        if (message.value.config.length !== this.config.length)
-          this.#link.broken('configuration of another size');
-        else {
-          this.config.set(message.value.config);
-          this.#host?.configChanged();
-        }
+        this.#configChanged(message.value.config);
         break;
       case 'record':
         if (message.value.section !== undefined) this.#state.record(sectionOf(message.value.section));
@@ -159,6 +154,14 @@ class Proxy implements WalkingProxy {
         break;
       default:
         this.#link.broken(`${message.case} for a device that walks its queues`);
+    }
+  }
+
+  #configChanged(config: Uint8Array): void {
+    if (config.length !== this.config.length) this.#link.broken('configuration of another size');
+    else if (config.some((byte, index) => byte !== this.config[index])) {
+      this.config.set(config);
+      this.#host?.configChanged();
     }
   }
 

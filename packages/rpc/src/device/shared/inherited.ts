@@ -20,6 +20,7 @@ import {
   EVENTS_AT,
   HOST_BELL,
   KIND_CODE,
+  KIND_LINE,
   KIND_USED,
   OWNER_BELL,
   RING_BYTES,
@@ -48,6 +49,8 @@ export interface SharedHostSide {
   onDoorbell(callback: () => void): void;
   /** The driver of a device wants to hear of used buffers. */
   usedBuffers(device: number): void;
+  /** The interrupt level of a device, in the rings already, has changed. */
+  lineChanged(device: number): void;
   close(): void;
 }
 
@@ -57,7 +60,9 @@ export interface SharedOwnerSide {
   readonly regions: readonly MemoryRegion[];
   readonly ringHost: () => void;
   /** Before an attachment: events of an earlier one are void. */
-  restart(onUsed: (device: number) => void): void;
+  restart(onUsed: (device: number) => void, onLine: (device: number) => void): void;
+  /** Writing end of the pipe that wakes the device host. */
+  readonly pipe: number;
   close(): void;
 }
 
@@ -75,6 +80,7 @@ export function openSharedHostSide(fds: InheritedGroup): SharedHostSide {
   const event = new Int32Array(EVENT_WORDS);
   /** Devices whose event found no room. */
   const pending = new Set<number>();
+  const lines = new Set<number>();
   let memory: ReturnType<typeof openSharedGuestMemory> | undefined;
   let serve = (): void => {};
 
@@ -90,6 +96,7 @@ export function openSharedHostSide(fds: InheritedGroup): SharedHostSide {
     rings,
     HOST_BELL,
     () => {
+      for (const device of lines) if (tell(KIND_LINE, device, 0, 0)) lines.delete(device);
       for (const device of pending) if (tell(KIND_USED, device, 0, 0)) pending.delete(device);
       serve();
     },
@@ -104,6 +111,7 @@ export function openSharedHostSide(fds: InheritedGroup): SharedHostSide {
       // The owner has emptied the ring: both sides count from 0.
       producer = openRingProducer(eventsOf(rings), ownerBell);
       pending.clear();
+      lines.clear();
       memory = openSharedGuestMemory({
         ramFd: fds.ramFd,
         flagsFd: fds.flagsFd,
@@ -123,6 +131,9 @@ export function openSharedHostSide(fds: InheritedGroup): SharedHostSide {
     },
     usedBuffers(device) {
       if (!tell(KIND_USED, device, 0, 0)) pending.add(device);
+    },
+    lineChanged(device) {
+      if (!tell(KIND_LINE, device, 0, 0)) lines.add(device);
     },
     close() {
       void listener.close();
@@ -154,11 +165,13 @@ export function openSharedOwnerSide(
   const event = new Int32Array(EVENT_WORDS);
   let consumer: RingConsumer | undefined;
   let used: (device: number) => void = () => {};
+  let line: (device: number) => void = () => {};
 
   function serve(): void {
     for (let left = EVENTS_A_TURN; left > 0; left--) {
       if (consumer?.take(event) !== true) return;
       if (event[EVENT_KIND] === KIND_USED) used((event[EVENT_DEVICE] as number) >>> 0);
+      else if (event[EVENT_KIND] === KIND_LINE) line((event[EVENT_DEVICE] as number) >>> 0);
       else if (event[EVENT_KIND] === KIND_CODE) {
         const pages = (event[EVENT_A] as number) >>> 0;
         onCodeWritten(((event[EVENT_B] as number) >>> 0) * PAGE_BYTES, pages * PAGE_BYTES);
@@ -174,10 +187,12 @@ export function openSharedOwnerSide(
     words,
     regions,
     ringHost: () => ringBell(words, HOST_BELL, fds.peerFd),
-    restart(onUsed) {
+    pipe: fds.peerFd,
+    restart(onUsed, onLine) {
       const place = eventsOf(words);
       resetRing(place);
       used = onUsed;
+      line = onLine;
       consumer = openRingConsumer(place, { words, at: HOST_BELL, pipe: fds.peerFd });
     },
     close() {

@@ -23,6 +23,30 @@ export const WALKERS = 32;
 /** Doorbells: a count for each queue of each walker. */
 export const DOORBELLS_AT = 1024;
 
+/** Interrupt level of each device with registers, as the device drives it now. */
+export const LEVELS_AT = 2048;
+
+/** One for each vCPU: a register access that it waits for. */
+const MAILBOXES_AT = 2560;
+export const MAILBOXES = 8;
+export const MAILBOX_WORDS = 16;
+
+/** First word of a vCPU's mailbox. */
+export function mailboxAt(vcpu: number): number {
+  return MAILBOXES_AT + vcpu * MAILBOX_WORDS;
+}
+
+// Words of a mailbox. The request is complete when its number is written, the answer likewise.
+export const MAIL_REQUEST = 0;
+export const MAIL_DEVICE = 1;
+export const MAIL_OFFSET = 2;
+/** Width, and {@link MAIL_IS_WRITE}. */
+export const MAIL_KIND = 3;
+export const MAIL_VALUE = 4;
+export const MAIL_ANSWER = 8;
+export const MAIL_RESULT = 9;
+export const MAIL_IS_WRITE = 0x100;
+
 /** Events for the owner. */
 export const EVENTS_AT = 4096;
 export const EVENTS = 1024;
@@ -32,6 +56,16 @@ export const EVENT_WORDS = 4;
 const RECORDS_AT = 16_384;
 const RECORD_HEADER = 16;
 const RECORD_WORDS = RECORD_HEADER + WALKED_ENTRIES;
+
+/** Last state of each device with registers, two copies. */
+const SECTIONS_AT = 560_000;
+export const SECTION_WORDS = 2048;
+export const SECTION_DEVICES = 64;
+
+/** First word of the state record of a device. */
+export function sectionAt(device: number): number {
+  return SECTIONS_AT + device * SECTION_WORDS;
+}
 
 /** Doorbell of a walker's queue. */
 export function doorbellAt(walker: number, queue: number): number {
@@ -56,3 +90,5 @@ export const EVENT_B = 3;
 export const KIND_USED = 1;
 /** Translated code was overwritten: A pages from page B of the device host's memory on. */
 export const KIND_CODE = 2;
+/** The interrupt level of a device has changed. */
+export const KIND_LINE = 3;
