@@ -1,0 +1,2 @@
+/** Metadata that carries a token. */
+export const tokenKey = 'polyvisor-token';
