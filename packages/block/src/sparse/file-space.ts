@@ -31,7 +31,6 @@ export class FileSpace {
   readonly #trailer: (() => Uint8Array) | undefined;
   readonly #grow: ((end: number) => Promise<void>) | undefined;
   #end: number;
-  #growable: boolean;
   /** Durable room ends here. */
   #grown: number;
   #growing: Promise<void> | undefined;
@@ -47,7 +46,6 @@ export class FileSpace {
     this.#grow = options.grow;
     this.#end = this.#align(options.end);
     this.#grown = this.#end;
-    this.#growable = file.resize !== undefined;
   }
 
   /** Where unused room begins. */
@@ -79,7 +77,7 @@ export class FileSpace {
       if (this.#end === end) this.#end = offset;
       throw error;
     }
-    return { offset, count, fresh: this.#growable };
+    return { offset, count, fresh: true };
   }
 
   /** How many units of `unit` bytes would be used again before the file grows. */
@@ -88,36 +86,34 @@ export class FileSpace {
   }
 
   async #growTo(end: number): Promise<void> {
+    const file = this.#file;
     const step = Math.min(MOST_STEP, Math.max(LEAST_STEP, Math.floor(end / 8)));
     const trailer = this.#trailer?.();
-    const grown = this.#align(end + step);
+    const old = file.size;
     this.#changed = true;
-    // An old trailer, or what a killed session left, would show in new blocks.
-    const old = this.#file.size - this.#grown;
-    if (old > 0 && this.#growable) await this.#file.writeZeroes(this.#grown, old, { mayUnmap: true });
+    let grown = this.#align(end + step);
     if (!(await this.#resize(grown + (trailer?.length ?? 0)))) {
-      if (end > this.#file.size) throw this.#full();
-      await this.#grow?.(end);
-      this.#grown = end;
-      return;
+      if (end > file.size) throw this.#full();
+      grown = end;
     }
-    if (trailer !== undefined) await this.#file.write(this.#file.size - trailer.length, trailer);
+    // An old trailer, what a killed session left, or what a device held would show in new blocks.
+    const dirty = Math.min(old, grown + (trailer?.length ?? 0)) - this.#grown;
+    if (dirty > 0) await file.writeZeroes(this.#grown, dirty, { mayUnmap: true });
+    if (trailer !== undefined) await file.write(file.size - trailer.length, trailer);
     await this.#grow?.(grown);
-    await this.#file.flush();
+    await file.flush();
     this.#grown = grown;
   }
 
-  /** @returns false: a device, whose room is there or isn't, and holds who knows what. */
+  /** @returns false: a device, whose size is what it is. */
   async #resize(size: number): Promise<boolean> {
-    if (!this.#growable) return false;
     if (this.#file.size >= size) return true;
     try {
-      await this.#file.resize!(size);
+      await this.#file.resize?.(size);
     } catch (error) {
       if (!(error instanceof PolyvisorError) || error.code !== 'unsupported') throw error;
-      this.#growable = false;
     }
-    return this.#growable;
+    return this.#file.size >= size;
   }
 
   #full(): PolyvisorError {
@@ -165,7 +161,7 @@ export class FileSpace {
 
   /** Cuts off what was grown and not used, and puts the trailer at the end. */
   async close(): Promise<void> {
-    if (!this.#changed || !this.#growable) return;
+    if (!this.#changed) return;
     await this.#trim();
     await this.#file.flush();
     this.#changed = false;
@@ -177,7 +173,12 @@ export class FileSpace {
     if (trailer !== undefined) {
       await this.#file.write(this.#end, trailer);
     }
-    if (this.#file.size > size) await this.#file.resize!(size, { shrink: true });
+    try {
+      if (this.#file.size > size) await this.#file.resize?.(size, { shrink: true });
+    } catch (error) {
+      // A device stays as long as it is.
+      if (!(error instanceof PolyvisorError) || error.code !== 'unsupported') throw error;
+    }
     this.#grown = this.#end;
   }
 

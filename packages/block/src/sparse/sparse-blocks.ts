@@ -275,9 +275,9 @@ export class SparseBlocks {
       await this.#file.write(offset + from, source.subarray(0, length));
       if (fill || !fresh) {
         // What stands around the written part is what the disk had there.
-        await this.#fill(block * blockSize, offset, from, fill ? old : undefined);
+        await this.#fill(block * blockSize, offset, from, fill ? old : undefined, fresh);
         const rest = count * blockSize - tail;
-        await this.#fill(block * blockSize + tail, offset + tail, rest, fill ? old : undefined);
+        await this.#fill(block * blockSize + tail, offset + tail, rest, fill ? old : undefined, fresh);
         await this.#file.flush();
       }
     } catch (error) {
@@ -288,19 +288,34 @@ export class SparseBlocks {
     return length;
   }
 
-  /** Puts what the disk has at `at`, or zeroes, into new room. */
-  async #fill(at: number, offset: number, length: number, old: Placement | undefined): Promise<void> {
-    if (length === 0) return;
-    if (old === undefined) return this.#file.writeZeroes(offset, length);
-    for (const piece of piecesOf(at, length)) {
-      const bytes = new Uint8Array(piece.length);
-      await this.#readRun(
-        piece.offset,
-        bytes,
-        { placement: old, length: piece.length, offset: 0 },
-        undefined,
-      );
-      await this.#file.write(offset + piece.offset - at, bytes);
+  /** Puts what the disk has at `at` into new room; undefined: zeroes. Fresh room has zeroes already. */
+  async #fill(
+    at: number,
+    offset: number,
+    length: number,
+    old: Placement | undefined,
+    fresh: boolean,
+  ): Promise<void> {
+    for (let done = 0; done < length;) {
+      const rest = length - done;
+      const zeroes =
+        old === undefined
+          ? rest
+          : old.kind === 'absent'
+            ? await this.#mapBacking(at + done, rest, undefined).then((extent) =>
+                extent.zero ? extent.length : 0,
+              )
+            : 0;
+      if (zeroes > 0) {
+        if (!fresh) await this.#file.writeZeroes(offset + done, zeroes, { mayUnmap: true });
+        done += zeroes;
+        continue;
+      }
+      const bytes = new Uint8Array(Math.min(rest, PIECE_BYTES));
+      const run = { placement: old!, length: bytes.length, offset: 0 };
+      await this.#readRun(at + done, bytes, run, undefined);
+      await this.#file.write(offset + done, bytes);
+      done += bytes.length;
     }
   }
 

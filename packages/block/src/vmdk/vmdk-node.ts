@@ -213,7 +213,7 @@ export class VmdkNode implements FormatNode {
 
   async write(offset: number, source: Uint8Array, options?: WriteOptions): Promise<void> {
     checkRange(this, offset, source.length);
-    checkWritable(this);
+    this.#checkWritable(offset, source.length);
     checkCancelled(options?.signal);
     await this.#touch();
     const { fua, ...rest } = options ?? {};
@@ -228,6 +228,21 @@ export class VmdkNode implements FormatNode {
     checkWritable(this);
     await this.#touch();
     await stream.write(offset, source);
+  }
+
+  /** Parts of the disk may be read-only. @throws PolyvisorError `permission`, `unsupported` */
+  #checkWritable(offset: number, length: number): void {
+    checkWritable(this);
+    for (const { node, start, map } of this.#parts.extents) {
+      if (start >= offset + length || start + node.size <= offset) continue;
+      checkWritable(node);
+      if (map?.layout.compressed !== true) continue;
+      throw new PolyvisorError('unsupported', {
+        what: 'a stream-optimised VMDK takes compressed grains only, while it is new',
+        which: this.name,
+        hint: 'convert the image',
+      });
+    }
   }
 
   /** Images based on this one must notice that it changed: it gets another content ID, once a session. */
@@ -248,7 +263,7 @@ export class VmdkNode implements FormatNode {
 
   async writeZeroes(offset: number, length: number, options: ZeroOptions = {}): Promise<void> {
     checkRange(this, offset, length);
-    checkWritable(this);
+    this.#checkWritable(offset, length);
     checkCancelled(options.signal);
     await this.#touch();
     const { fua, ...rest } = options;
@@ -258,7 +273,7 @@ export class VmdkNode implements FormatNode {
 
   async discard(offset: number, length: number, options?: IoOptions): Promise<void> {
     checkRange(this, offset, length);
-    checkWritable(this);
+    this.#checkWritable(offset, length);
     checkCancelled(options?.signal);
     await this.#touch();
     await this.#split(offset, length, (node, at, _, part) => node.discard(at, part, options));
