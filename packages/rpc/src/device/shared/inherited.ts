@@ -128,6 +128,10 @@ export function openSharedHostSide(fds: InheritedGroup): SharedHostSide {
     },
     onDoorbell(callback) {
       serve = callback;
+      // What waits since a device host before this one won't ring again.
+      setImmediate(() => {
+        if (serve === callback) callback();
+      });
     },
     usedBuffers(device) {
       if (!tell(KIND_USED, device, 0, 0)) pending.add(device);
