@@ -150,36 +150,48 @@ export class QcowNode implements FormatNode {
     checkCancelled(options?.signal);
     checkRange(this, offset, target.length);
     let parts: Promise<void>[] = [];
-    for (let done = 0; done < target.length;) {
-      const mapping = this.#find(offset + done, target.length - done);
-      if (mapping === undefined) {
-        await this.#cache.load(this.#missing).catch((error: unknown) => this.#fail(parts, error));
-        continue;
+    try {
+      for (let done = 0; done < target.length;) {
+        const mapping = this.#find(offset + done, target.length - done);
+        if (mapping === undefined) {
+          await this.#cache.load(this.#missing);
+          continue;
+        }
+        const part = this.#readRun(
+          mapping,
+          offset + done,
+          target.subarray(done, done + mapping.length),
+          options,
+        );
+        done += mapping.length;
+        if (part !== undefined) parts.push(part);
+        if (parts.length >= MAX_PARTS) {
+          const full = parts;
+          parts = [];
+          await all(full);
+          checkCancelled(options?.signal);
+        }
       }
-      const { length, host, compressedBytes } = mapping;
-      const part = target.subarray(done, done + length);
-      const at = offset + done;
-      done += length;
-      if (compressedBytes > 0)
-        parts.push(this.#readCompressed(host, compressedBytes, at % this.#clusterSize, part));
-      else if (host > 0) parts.push(this.#p.file.read(host, part, options));
-      else if (this.#backing === undefined) part.fill(0);
-      else {
-        const read = readBacking(this.#backing, at, part, options);
-        if (read !== undefined) parts.push(read);
-      }
-      if (parts.length >= MAX_PARTS) {
-        await all(parts);
-        parts = [];
-        checkCancelled(options?.signal);
-      }
+    } catch (error) {
+      await Promise.allSettled(parts);
+      throw error;
     }
     await all(parts);
   }
 
-  async #fail(parts: readonly Promise<void>[], error: unknown): Promise<never> {
-    await Promise.allSettled(parts);
-    throw error as Error;
+  #readRun(
+    { host, compressedBytes }: Mapping,
+    offset: number,
+    target: Uint8Array,
+    options?: IoOptions,
+  ): Promise<void> | undefined {
+    if (compressedBytes > 0) {
+      return this.#readCompressed(host, compressedBytes, offset % this.#clusterSize, target);
+    }
+    if (host > 0) return this.#p.file.read(host, target, options);
+    if (this.#backing !== undefined) return readBacking(this.#backing, offset, target, options);
+    target.fill(0);
+    return undefined;
   }
 
   async #readCompressed(host: number, bytes: number, inCluster: number, target: Uint8Array): Promise<void> {
@@ -222,7 +234,8 @@ export class QcowNode implements FormatNode {
         if (parts.length >= MAX_PARTS) await all(parts.splice(0));
       }
     } catch (error) {
-      await this.#fail(parts, error);
+      await Promise.allSettled(parts);
+      throw error;
     }
     await all(parts);
     if (options?.fua === true) await this.flush();

@@ -25,36 +25,37 @@ export class ClusterReader {
   async read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
     const lookup = this.#lookup;
     const { length } = target;
-    let parts: Promise<void>[] | undefined;
-    for (let done = 0; done < length;) {
-      if (!lookup.find(offset + done, length - done)) {
-        const { missing } = lookup;
-        try {
-          await this.#image.cache.load(missing);
-        } catch (error) {
-          if (parts !== undefined) await Promise.allSettled(parts);
-          throw error;
+    let parts: Promise<void>[] = [];
+    try {
+      for (let done = 0; done < length;) {
+        if (!lookup.find(offset + done, length - done)) {
+          await this.#image.cache.load(lookup.missing);
+          continue;
         }
-        continue;
+        const run = lookup.length;
+        const whole = done === 0 && run === length;
+        const part = this.#part(
+          lookup,
+          offset + done,
+          whole ? target : target.subarray(done, done + run),
+          options,
+        );
+        done += run;
+        if (part === undefined) continue;
+        parts.push(part);
+        if (parts.length >= MAX_PARTS && done < length) {
+          const full = parts;
+          parts = [];
+          await all(full);
+          checkCancelled(options?.signal);
+        }
       }
-      const run = lookup.length;
-      const part = this.#part(
-        lookup,
-        offset + done,
-        done === 0 && run === length ? target : target.subarray(done, done + run),
-        options,
-      );
-      done += run;
-      if (part === undefined) continue;
-      if (parts === undefined && done === length) return part;
-      (parts ??= []).push(part);
-      if (parts.length >= MAX_PARTS && done < length) {
-        await all(parts);
-        parts = undefined;
-        checkCancelled(options?.signal);
-      }
+    } catch (error) {
+      await Promise.allSettled(parts);
+      throw error;
     }
-    if (parts !== undefined) await all(parts);
+    if (parts.length === 1) await parts[0];
+    else if (parts.length > 1) await all(parts);
   }
 
   /** One run; undefined: done at once. */

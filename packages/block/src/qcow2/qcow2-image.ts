@@ -147,6 +147,7 @@ export class Qcow2Image {
         this.#metadata?.add(offset, length);
         this.allocator.noteUsed(offset + length);
       },
+      checkHostWrite: (offset, length) => this.checkHostWrite(offset, length),
       freeTable: (offset, length) => this.allocator.free(offset, length / this.clusterSize, 'other'),
     });
   }

@@ -21,6 +21,8 @@ export interface RefcountsOptions {
   /** Marks the image corrupt and throws. */
   readonly corrupt: (what: string) => never;
   readonly noteMetadata: (offset: number, length: number) => void;
+  /** Throws where metadata lies already: refcounts that say it is free are wrong. */
+  readonly checkHostWrite: (offset: number, length: number) => void;
   /** Frees the clusters of the table that has been replaced. */
   readonly freeTable: (offset: number, length: number) => void;
 }
@@ -171,6 +173,8 @@ export class Refcounts {
     if (index * 8 >= this.#table.length) await this.#growTable(cluster);
     if (this.blockAt(index) !== 0) return;
     const offset = index * this.blockEntries * clusterSize;
+    // The first block counts the header, and can't be missing.
+    this.#o.checkHostWrite(offset, clusterSize);
     const block = new Uint8Array(clusterSize);
     this.width.set(viewOf(block), 0, 1);
     cache.invalidate(offset, clusterSize);
@@ -220,6 +224,7 @@ export class Refcounts {
     const table = area.subarray(blocks * clusterSize);
     table.set(this.#table);
     for (let i = 0; i < blocks; i++) set64(viewOf(table), (firstBlock + i) * 8, (start + i) * clusterSize);
+    this.#o.checkHostWrite(start * clusterSize, area.length);
     this.#o.cache.invalidate(start * clusterSize, area.length);
     await file.write(start * clusterSize, area);
     await file.flush();
@@ -258,6 +263,7 @@ export class Refcounts {
         const block = Math.floor(i / this.blockEntries) * clusterSize;
         this.width.set(viewOf(area.subarray(block, block + clusterSize)), i % this.blockEntries, 1);
       }
+      this.#o.checkHostWrite(start * clusterSize, (blocks + count) * clusterSize);
       this.#o.cache.invalidate(start * clusterSize, area.length);
       await file.write(start * clusterSize, area);
       if (!writer.lazyRefcounts) await file.flush();

@@ -13,7 +13,7 @@ import type { Surroundings, Values } from './images.ts';
 import { randomFrom } from './random.ts';
 
 const SIZE = 8 * 1024 * 1024;
-const OPERATIONS = 60;
+const OPERATIONS = Number(process.env['DIFFERENTIAL_OPERATIONS'] ?? 30);
 
 interface Variant {
   readonly options: string;
