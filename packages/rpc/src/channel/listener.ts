@@ -50,6 +50,11 @@ export async function listen(endpoint: Endpoint, options: ListenerOptions): Prom
       refuse(peer, `no greeting within ${greetingLimitMs} ms`);
       socket.destroy();
     }, greetingLimitMs);
+    socket.on('error', (error: Error & { code?: string }) => {
+      // Who breaks the protocol is worth a warning; who goes away without a word is none.
+      if (error.code?.startsWith('ERR_HTTP2') === true) refuse(peer, error.message);
+      else options.logger.debug({ endpoint: where, peer, error: error.message }, 'a connection broke');
+    });
     socket.once('close', () => {
       clearTimeout(greeting);
       sockets.delete(socket);
