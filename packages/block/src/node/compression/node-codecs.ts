@@ -9,7 +9,10 @@ const inflateRaw = promisify(zlib.inflateRaw) as Run;
 const inflate = promisify(zlib.inflate) as Run;
 const deflateRaw = promisify(zlib.deflateRaw) as Run;
 const deflate = promisify(zlib.deflate) as Run;
-const zstdCompress = promisify(zlib.zstdCompress) as (source: Uint8Array) => Promise<Uint8Array>;
+const zstdCompress = promisify(zlib.zstdCompress) as (
+  source: Uint8Array,
+  options: zlib.ZstdOptions,
+) => Promise<Uint8Array>;
 const zstdDecompress = promisify(zlib.zstdDecompress) as (
   source: Uint8Array,
   options: zlib.ZstdOptions,
@@ -32,7 +35,9 @@ export const compressionCodecs: CompressionCodecs = {
   deflateRaw: (source, windowBits) =>
     deflateRaw(source, { windowBits, memLevel: MEM_LEVEL, chunkSize: chunkOf(source.length) }),
   deflate: (source) => deflate(source, { memLevel: MEM_LEVEL, chunkSize: chunkOf(source.length) }),
-  zstdCompress: (source) => zstdCompress(source),
+  // Told the size, it takes tables for that size only.
+  zstdCompress: (source) =>
+    zstdCompress(source, { pledgedSrcSize: source.length, chunkSize: chunkOf(source.length) }),
 };
 
 /** One chunk for all that comes out. */
