@@ -40,11 +40,15 @@ export interface NinePServer {
   /**
    * Serves one message, of whatever contents. Both buffers are the server's until it calls `done`, once, with the
    * length of the reply at the start of `reply`; 0 when not even an error fits there. Never throws.
+   * `again`: a server that is gone, whose session was loaded here, may have done it already, in part or whole; it
+   * succeeds if it did then.
    */
-  handle(request: Uint8Array, reply: Uint8Array, done: (length: number) => void): void;
+  handle(request: Uint8Array, reply: Uint8Array, done: (length: number) => void, again?: boolean): void;
+  /** Grows whenever what {@link save} gives has changed. */
+  readonly revision: number;
   /** The client is gone: ends its session. Requests under way still end. */
   reset(): void;
-  /** The session, while no request is under way. */
+  /** The session as of the requests that have ended; at any time. */
   save(): Uint8Array;
   /**
    * Takes over a saved session. Objects are looked up again before the next request is served; the client gets
@@ -54,6 +58,18 @@ export interface NinePServer {
   load(saved: Uint8Array): void;
   /** Ends the session and closes the tree, once requests under way have ended. */
   close(): Promise<void>;
+}
+
+/** Requests by which names stand for other objects, or none. */
+const renaming: ReadonlySet<RequestName> = new Set(['Trename', 'Trenameat', 'Tunlinkat', 'Tremove']);
+/** How long after a load requests wait for renames that are to be done again, if something was not found. */
+const RENAMES_MS = 50;
+
+interface RenamesAgain {
+  underWay: number;
+  /** No more of them will come. */
+  over: boolean;
+  readonly done: PromiseWithResolvers<void>;
 }
 
 /** A server of one tree for one client. */
@@ -76,6 +92,9 @@ class Server implements NinePServer {
   /** Requests under way whose tag another one had already. */
   #unnamed = 0;
   #idle: (() => void)[] = [];
+  #changes = 0;
+  /** Present after a load that didn't find everything, until renames that were under way are done again. */
+  #renames: RenamesAgain | undefined;
   /** While a loaded session's objects are being looked up: the state it came from. */
   #loading: { readonly saved: Uint8Array; readonly found: Promise<void> } | undefined;
 
@@ -89,12 +108,16 @@ class Server implements NinePServer {
     this.#logger = logger ?? silentLogger;
   }
 
-  handle(request: Uint8Array, reply: Uint8Array, done: (length: number) => void): void {
+  get revision(): number {
+    return this.#changes + revisionOf(this.#session);
+  }
+
+  handle(request: Uint8Array, reply: Uint8Array, done: (length: number) => void, again = false): void {
     const tag = request.length < p.HEADER_BYTES ? p.NOTAG : tagOf(request);
     const twice = this.#underWay.has(tag);
     if (twice) this.#unnamed++;
     else this.#underWay.set(tag, []);
-    this.#serve(tag, request, reply)
+    this.#serve(tag, request, reply, again)
       .catch((error: unknown) => this.#refuse(tag, errnoOf(error), reply))
       .then((length) => {
         done(length);
@@ -118,9 +141,37 @@ class Server implements NinePServer {
     return encodeReply('Rlerror', tag, { errno }, reply);
   }
 
-  async #serve(tag: number, message: Uint8Array, reply: Uint8Array): Promise<number> {
+  async #serve(tag: number, message: Uint8Array, reply: Uint8Array, again: boolean): Promise<number> {
     if (this.#loading !== undefined) await this.#loading.found;
     const request = decodeRequest(message);
+    const renames = this.#renames;
+    if (renames === undefined) return this.#answer(tag, message, request, reply, again);
+    if (!again || request === undefined || !renaming.has(request.name)) {
+      await renames.done.promise;
+      return this.#answer(tag, message, request, reply, again);
+    }
+    renames.underWay++;
+    try {
+      return await this.#answer(tag, message, request, reply, again);
+    } finally {
+      renames.underWay--;
+      this.#settle(renames);
+    }
+  }
+
+  #settle(renames: RenamesAgain): void {
+    if (!renames.over || renames.underWay > 0) return;
+    if (this.#renames === renames) this.#renames = undefined;
+    renames.done.resolve();
+  }
+
+  async #answer(
+    tag: number,
+    message: Uint8Array,
+    request: ReturnType<typeof decodeRequest>,
+    reply: Uint8Array,
+    again: boolean,
+  ): Promise<number> {
     if (request === undefined) {
       const known = message.length < p.HEADER_BYTES || knownTypes.has(message[4]!);
       throw new FileError(known ? EINVAL : EOPNOTSUPP);
@@ -131,7 +182,8 @@ class Server implements NinePServer {
     if (session === undefined) throw new FileError(EINVAL);
     if (message.length > session.msize && sizeOf(message) > session.msize) throw new FileError(EMSGSIZE);
     if (this.#tree.readOnly && 'changes' in requests[request.name]) throw new FileError(EROFS);
-    return this.#file(session, request.name, tag, request.body, reply);
+    if (renaming.has(request.name)) session.names++;
+    return this.#file(session, request.name, tag, request.body, reply, again);
   }
 
   async #file<Name extends FileRequest>(
@@ -140,14 +192,16 @@ class Server implements NinePServer {
     tag: number,
     body: RequestBody<RequestName>,
     reply: Uint8Array,
+    again: boolean,
   ): Promise<number> {
-    const operation = new Operation(session, reply);
+    const operation = new Operation(session, reply, again);
     try {
       const answer = await handlers[name](operation, body as RequestBody<Name>);
       const length = encodeReply(name.replace('T', 'R') as ReplyOf<Name>, tag, answer, reply);
       if (length === 0) throw new FileError(EMSGSIZE);
       return length;
     } finally {
+      if (renaming.has(name)) session.names++;
       await operation.end();
     }
   }
@@ -158,6 +212,7 @@ class Server implements NinePServer {
     if (agreed < p.MSIZE_MIN) throw new FileError(EMSGSIZE);
     const spoken = version === p.VERSION;
     if (spoken) this.#session = new Session(this.#tree, agreed, this.#limits);
+    this.#changes++;
     return encodeReply(
       'Rversion',
       tag,
@@ -175,8 +230,11 @@ class Server implements NinePServer {
 
   reset(): void {
     const session = this.#session;
+    this.#changes += 1 + revisionOf(session);
     this.#session = undefined;
     this.#loading = undefined;
+    if (this.#renames !== undefined) this.#renames.over = true;
+    if (this.#renames !== undefined) this.#settle(this.#renames);
     if (session !== undefined) void session.fids.close();
   }
 
@@ -195,10 +253,24 @@ class Server implements NinePServer {
       found: restored.found.then((lost) => {
         if (this.#loading !== loading) return;
         this.#loading = undefined;
-        if (lost > 0) this.#logger.warn({ lost }, '9p: files of a saved session are not there any more');
+        if (lost > 0) this.#awaitRenames(session, lost);
       }),
     };
     this.#loading = loading;
+  }
+
+  /** What wasn't found may have been renamed by a request that is given again. */
+  #awaitRenames(session: Session, lost: number): void {
+    const renames: RenamesAgain = { underWay: 0, over: false, done: Promise.withResolvers<void>() };
+    this.#renames = renames;
+    setTimeout(() => {
+      renames.over = true;
+      this.#settle(renames);
+    }, RENAMES_MS);
+    void renames.done.promise.then(() => {
+      const left = [...session.fids.entries()].filter(([, { node }]) => node === undefined).length;
+      if (left > 0) this.#logger.warn({ lost, left }, '9p: files of a saved session are not there any more');
+    });
   }
 
   async close(): Promise<void> {
@@ -210,6 +282,10 @@ class Server implements NinePServer {
     await session?.fids.close();
     await this.#tree.close();
   }
+}
+
+function revisionOf(session: Session | undefined): number {
+  return session === undefined ? 0 : session.names + session.fids.revision;
 }
 
 function sizeOf(message: Uint8Array): number {

@@ -204,7 +204,7 @@ describe('names', () => {
     await client.call('Tsymlink', { fid: 0, name: '\x80', target: '\xfe/x', gid: 0 });
     expect(await client.call('Treadlink', { fid: await client.walk('\x80') })).toEqual({ target: '\xfe/x' });
     const names = (await client.readdir(await client.open('', 0))).map(({ name }) => name);
-    expect(names).toEqual(['.', '..', 'caf\xc3\xa9 \xff\xfe', '\x80']);
+    expect(names.sort()).toEqual(['.', '..', 'caf\xc3\xa9 \xff\xfe', '\x80']);
   });
 
   test('of a folder are listed piece by piece, whatever changes meanwhile', async () => {
@@ -225,9 +225,10 @@ describe('names', () => {
       }
     }
     expect(seen.sort()).toEqual(['.', '..', ...names.filter((name) => name !== 'file299')].sort());
-    const [first, second, third] = await client.readdir(fid);
+    const all = await client.readdir(fid);
+    const [first, second, third] = all;
     expect(first).toMatchObject({ name: '.', type: 4, path: BigInt(fs.statSync(fixture.folder).ino) });
-    expect(third).toMatchObject({
+    expect(all.find(({ name }) => name === 'a new one')).toMatchObject({
       name: 'a new one',
       type: 8,
       path: BigInt(fs.statSync(fixture.at('a new one')).ino),
@@ -441,12 +442,8 @@ test('a read-only share refuses every change', async () => {
   for (const flags of [1, 2, 0o1000, 0o2001])
     expect(await client.failure('Tlopen', { fid, flags })).toBe(errno.EROFS);
   expect(await client.read(await client.open('a'))).toBe('text');
-  expect((await client.readdir(await client.open(''))).map(({ name }) => name)).toEqual([
-    '.',
-    '..',
-    'a',
-    'd',
-  ]);
+  const listed = (await client.readdir(await client.open(''))).map(({ name }) => name);
+  expect(listed.sort()).toEqual(['.', '..', 'a', 'd']);
   expect(execFileSync('ls', ['-laR', '--full-time', '--time=ctime', fixture.folder])).toEqual(before);
 });
 

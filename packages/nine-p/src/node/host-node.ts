@@ -336,7 +336,14 @@ export class HostNode implements FileNode {
     const path = this.#at(name);
     const failure = libc.makeNode(typeof path === 'string' ? bytesOf(path) : path, type | permissions);
     if (failure !== 0) throw new FileError(failure);
-    return this.#qidOf(name);
+    const node = await this.lookup(name);
+    try {
+      // The host's umask took some away.
+      if (node.kind === 'special') await node.setPermissions(permissions);
+      return node.qid;
+    } finally {
+      node.release();
+    }
   }
 
   async #qidOf(name: string): Promise<Qid> {

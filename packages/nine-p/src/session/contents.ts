@@ -3,6 +3,9 @@ import { FieldWriter } from '../codec/fields.ts';
 import { EFBIG, EINVAL, EISDIR, ELOOP, ENOTDIR, EACCES, EROFS, FileError } from '../errno.ts';
 import type { FileNode, OpenMode } from '../file-tree.ts';
 import * as p from '../protocol.ts';
+import { appendAgain, createAgain } from './done-before.ts';
+import { firstBehind, listNames } from './directory-offsets.ts';
+import type { ListedNames } from './directory-offsets.ts';
 import type { Handlers } from './handlers.ts';
 import type { Fid } from './fid-table.ts';
 import type { Operation } from './session.ts';
@@ -21,6 +24,7 @@ export const contentHandlers = {
     const fid = fids.get(number);
     const node = operation.node(number);
     const mode = openMode(flags);
+    if (operation.again && fid.file !== undefined) return { qid: node.qid, iounit: 0 };
     if (tree.readOnly && (mode.write || mode.truncate)) throw new FileError(EROFS);
     checkOpenable(node, mode, flags);
     fids.startOpening(fid);
@@ -38,11 +42,15 @@ export const contentHandlers = {
     const fid = fids.get(number);
     const directory = operation.node(number);
     checkName(name);
+    if (operation.again && fid.file !== undefined && directory.path()?.at(-1) === name)
+      return { qid: directory.qid, iounit: 0 };
     if (directory.kind !== 'directory') throw new FileError(ENOTDIR);
     const mode = openMode(flags);
     fids.startOpening(fid);
     try {
-      const { node, file } = await directory.create(name, mode, permissions & PERMISSIONS);
+      const { node, file } = operation.again
+        ? await createAgain(directory, name, mode, permissions & PERMISSIONS)
+        : await directory.create(name, mode, permissions & PERMISSIONS);
       const { qid } = node;
       fids.opened(number, fid, file, mode, node);
       return { qid, iounit: 0 };
@@ -61,7 +69,10 @@ export const contentHandlers = {
   async Twrite(operation, { fid, offset, data }) {
     const at = fileOffset(offset);
     if (at + data.length > Number.MAX_SAFE_INTEGER) throw new FileError(EFBIG);
-    return { count: await operation.file(fid).write(at, data) };
+    const file = operation.file(fid);
+    const appends = operation.again && operation.session.fids.get(fid).mode?.append === true;
+    const count = appends ? appendAgain(operation.node(fid), file, at, data) : file.write(at, data);
+    return { count: await count };
   },
 
   async Tfsync(operation, { fid, datasync }) {
@@ -117,29 +128,24 @@ function dataRoom({ session, reply }: Operation, count: number): Uint8Array {
 }
 
 /** The fid's names. Offset 0 reads them anew; so does an offset whose names were given up meanwhile. */
-async function namesOf(
-  operation: Operation,
-  fid: Fid,
-  node: FileNode,
-  offset: bigint,
-): Promise<readonly string[]> {
+async function namesOf(operation: Operation, fid: Fid, node: FileNode, offset: bigint): Promise<ListedNames> {
   if (offset > 0n && fid.names !== undefined) return fid.names;
-  const names = ['.', '..', ...(await node.list())];
+  const names = listNames(await node.list());
   // Unless it was clunked meanwhile.
   if (fid.node !== undefined) operation.session.fids.keepNames(fid, names);
   return names;
 }
 
-/** Writes whole entries from number `start` on. An entry's offset is the number of the next. */
+/** Writes whole entries behind offset `after`. */
 async function fillEntries(
   operation: Operation,
   node: FileNode,
-  names: readonly string[],
-  start: number,
+  { names, offsets }: ListedNames,
+  after: number,
   room: Uint8Array,
 ): Promise<number> {
   const writer = new FieldWriter(room, 0);
-  let next = start;
+  let next = firstBehind(offsets, after);
   while (next < names.length) {
     const batch = fitting(names, next, room.length - writer.position);
     if (batch.length === 0) {
@@ -148,10 +154,10 @@ async function fillEntries(
     }
     const entries = await Promise.all(batch.map((name) => entryOf(operation, node, name)));
     for (const [index, entry] of entries.entries()) {
-      next++;
+      const offset = offsets[next++]!;
       if (entry === undefined) continue;
       writer.qid(entry.qid);
-      writer.u64(BigInt(next));
+      writer.u64(BigInt(offset));
       writer.u8(entry.type);
       writer.string(batch[index]!);
     }

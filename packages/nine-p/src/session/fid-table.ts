@@ -1,6 +1,16 @@
 import { EBADF, EINVAL, EMFILE, ESTALE, FileError } from '../errno.ts';
 import type { FileNode, OpenFile, OpenMode } from '../file-tree.ts';
 import { NOFID } from '../protocol.ts';
+import type { ListedNames } from './directory-offsets.ts';
+
+/** Where an object was that could not be found there again. */
+export interface LostPlace {
+  /** Components from the root down, separated by slashes. */
+  readonly path: string;
+  readonly qidPath: bigint;
+  /** It was open. */
+  readonly mode: OpenMode | undefined;
+}
 
 /** What a client's number stands for. */
 export class Fid {
@@ -9,10 +19,15 @@ export class Fid {
   file: OpenFile | undefined;
   /** How it was opened; what a restore needs. */
   mode: OpenMode | undefined;
+  /** Present while it is lost, but may have been renamed by a request that is to be done again. */
+  place: LostPlace | undefined;
+  /** Its saved form, as long as names stand for what they stood for then, and it is as open. */
+  saved:
+    { readonly names: number; readonly mode: OpenMode | undefined; readonly bytes: Uint8Array } | undefined;
   /** An open or create is under way. */
   opening = false;
   /** Of a directory that is being read: its names. */
-  names: readonly string[] | undefined;
+  names: ListedNames | undefined;
 
   /** Takes over the caller's hold of the node. */
   constructor(node: FileNode | undefined) {
@@ -30,6 +45,8 @@ const NAMES_LIMIT = 1 << 20;
 
 /** A session's fids. They own their nodes and files; operations hold those for themselves while they run. */
 export class FidTable {
+  /** Grows whenever a fid comes, goes, or is another one or open. */
+  revision = 0;
   readonly #limits: FidLimits;
   readonly #fids = new Map<number, Fid>();
   /** Numbers that a walk or attach under way will give out. */
@@ -50,6 +67,10 @@ export class FidTable {
 
   entries(): Iterable<[number, Fid]> {
     return this.#fids;
+  }
+
+  has(number: number): boolean {
+    return this.#fids.has(number);
   }
 
   get(number: number): Fid {
@@ -95,6 +116,7 @@ export class FidTable {
 
   #put(number: number, fid: Fid): void {
     // The session ended while the request ran.
+    this.revision++;
     if (this.#closed) this.#abandon(fid);
     else this.#fids.set(number, fid);
   }
@@ -102,6 +124,7 @@ export class FidTable {
   /** Forgets a fid. @returns a promise of its file being closed. */
   drop(number: number): Promise<void> {
     const fid = this.get(number);
+    this.revision++;
     this.#fids.delete(number);
     return this.#dispose(fid);
   }
@@ -116,9 +139,11 @@ export class FidTable {
 
   /** Gives the fid its open file and, after a create, the new file's node. Both holds are taken over. */
   opened(number: number, fid: Fid, file: OpenFile, mode: OpenMode, node?: FileNode): void {
+    this.revision++;
     fid.opening = false;
     fid.file = file;
     fid.mode = mode;
+    fid.saved = undefined;
     if (node !== undefined) {
       fid.node?.release();
       fid.node = node;
@@ -134,11 +159,11 @@ export class FidTable {
   }
 
   /** Remembers the names of the directory that the fid reads. */
-  keepNames(fid: Fid, names: readonly string[]): void {
+  keepNames(fid: Fid, names: ListedNames): void {
     this.dropNames(fid);
     fid.names = names;
     this.#listed.add(fid);
-    this.#names += names.length;
+    this.#names += names.names.length;
     for (const oldest of this.#listed) {
       if (this.#names <= NAMES_LIMIT || oldest === fid) break;
       this.dropNames(oldest);
@@ -147,7 +172,7 @@ export class FidTable {
 
   dropNames(fid: Fid): void {
     if (fid.names === undefined) return;
-    this.#names -= fid.names.length;
+    this.#names -= fid.names.names.length;
     this.#listed.delete(fid);
     fid.names = undefined;
   }

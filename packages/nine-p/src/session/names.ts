@@ -1,6 +1,15 @@
 import { EEXIST, EINVAL, ENAMETOOLONG, ENOENT, ENOTDIR, EOPNOTSUPP, FileError } from '../errno.ts';
 import type { FileNode } from '../file-tree.ts';
 import { AT_REMOVEDIR, MAXWELEM, NOFID, TARGET_MAX } from '../protocol.ts';
+import {
+  madeDirectory,
+  madeLink,
+  madeNode,
+  madeSymlink,
+  removed,
+  renamed,
+  renamedFid,
+} from './done-before.ts';
 import { Fid } from './fid-table.ts';
 import type { Handlers } from './handlers.ts';
 import type { Operation } from './session.ts';
@@ -14,6 +23,7 @@ export const nameHandlers = {
     const { fids, tree: shared } = operation.session;
     if (afid !== NOFID) throw new FileError(EINVAL);
     if (tree !== '' && tree !== '/') throw new FileError(ENOENT);
+    if (operation.again && fids.has(fid)) await fids.drop(fid);
     fids.reserve(fid);
     shared.root.hold();
     fids.fulfil(fid, new Fid(shared.root));
@@ -25,6 +35,7 @@ export const nameHandlers = {
     if (names.length > MAXWELEM) throw new FileError(EINVAL);
     const old = fids.get(fid);
     const start = operation.node(fid);
+    if (operation.again && newfid !== fid && fids.has(newfid)) await fids.drop(newfid);
     if (newfid === fid) {
       if (old.opening || old.file !== undefined) throw new FileError(EINVAL);
     } else fids.reserve(newfid);
@@ -41,17 +52,26 @@ export const nameHandlers = {
     }
   },
 
-  async Tclunk({ session }, { fid }) {
+  async Tclunk({ session, again }, { fid }) {
+    if (again && !session.fids.has(fid)) return {};
     await session.fids.drop(fid);
     return {};
   },
 
   async Tremove(operation, { fid }) {
-    const node = operation.node(fid);
-    // The fid goes, whatever becomes of the file (Plan 9 manual, remove(5)).
-    await operation.session.fids.drop(fid);
-    const { directory, name } = await node.location();
-    await operation.adopt(directory).remove(name, node.kind === 'directory');
+    const { fids } = operation.session;
+    if (operation.again && !fids.has(fid)) return {};
+    fids.get(fid);
+    try {
+      const node = operation.node(fid);
+      const { directory, name } = await node.location();
+      await operation.adopt(directory).remove(name, node.kind === 'directory');
+    } catch (error) {
+      removed(operation, error);
+    } finally {
+      // The fid goes, whatever becomes of the file (Plan 9 manual, remove(5)).
+      if (fids.has(fid)) await fids.drop(fid);
+    }
     return {};
   },
 
@@ -59,14 +79,17 @@ export const nameHandlers = {
     const directory = directoryOf(operation, fid);
     if (name === '.' || name === '..') throw new FileError(EINVAL);
     checkName(name);
-    await directory.remove(name, (flags & AT_REMOVEDIR) !== 0);
+    await directory
+      .remove(name, (flags & AT_REMOVEDIR) !== 0)
+      .catch((error: unknown) => removed(operation, error));
     return {};
   },
 
   async Trename(operation, { fid, directory, name }) {
-    const node = operation.node(fid);
     const target = directoryOf(operation, directory);
     checkName(name);
+    if (operation.again && (await renamedFid(operation, fid, target, name))) return {};
+    const node = operation.node(fid);
     const from = await node.location();
     await operation.adopt(from.directory).rename(from.name, target, name);
     return {};
@@ -77,21 +100,28 @@ export const nameHandlers = {
     const target = directoryOf(operation, newDirectory);
     checkName(oldName);
     checkName(newName);
-    await from.rename(oldName, target, newName);
+    await from
+      .rename(oldName, target, newName)
+      .catch((error: unknown) => renamed(operation, error, from, oldName, target, newName));
     return {};
   },
 
   async Tlink(operation, { directory, fid, name }) {
     const target = directoryOf(operation, directory);
     checkNewName(name);
-    await target.link(operation.node(fid), name);
+    const node = operation.node(fid);
+    await target.link(node, name).catch((error: unknown) => madeLink(operation, error, target, name, node));
     return {};
   },
 
   async Tmkdir(operation, { fid, name, mode }) {
     const directory = directoryOf(operation, fid);
     checkNewName(name);
-    return { qid: await directory.makeDirectory(name, mode & PERMISSIONS) };
+    const permissions = mode & PERMISSIONS;
+    const made = directory
+      .makeDirectory(name, permissions)
+      .catch((error: unknown) => madeDirectory(operation, error, directory, name, permissions));
+    return { qid: await made };
   },
 
   async Tsymlink(operation, { fid, name, target }) {
@@ -99,13 +129,19 @@ export const nameHandlers = {
     checkNewName(name);
     if (target === '' || target.includes('\0')) throw new FileError(target === '' ? ENOENT : EINVAL);
     if (target.length > TARGET_MAX) throw new FileError(ENAMETOOLONG);
-    return { qid: await directory.makeSymlink(name, target) };
+    const made = directory
+      .makeSymlink(name, target)
+      .catch((error: unknown) => madeSymlink(operation, error, directory, name, target));
+    return { qid: await made };
   },
 
   async Tmknod(operation, { fid, name, mode }) {
     const directory = directoryOf(operation, fid);
     checkNewName(name);
-    return { qid: await directory.makeNode(name, mode) };
+    const made = directory
+      .makeNode(name, mode)
+      .catch((error: unknown) => madeNode(operation, error, directory, name, mode));
+    return { qid: await made };
   },
 
   async Treadlink(operation, { fid }) {

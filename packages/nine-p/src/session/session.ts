@@ -8,6 +8,8 @@ import type { FidLimits } from './fid-table.ts';
 export class Session {
   readonly tree: FileTree;
   readonly fids: FidTable;
+  /** Grows whenever names may stand for other objects. */
+  names = 0;
   /** Bytes of the greatest message, as agreed on. */
   readonly msize: number;
 
@@ -23,12 +25,15 @@ export class Operation {
   readonly session: Session;
   /** The whole reply buffer, for data that is written in place. */
   readonly reply: Uint8Array;
+  /** A server that is gone may have done it already. */
+  readonly again: boolean;
   readonly #nodes: FileNode[] = [];
   readonly #files: OpenFile[] = [];
 
-  constructor(session: Session, reply: Uint8Array) {
+  constructor(session: Session, reply: Uint8Array, again: boolean) {
     this.session = session;
     this.reply = reply;
+    this.again = again;
   }
 
   /** The fid's node, held until the request ends. */

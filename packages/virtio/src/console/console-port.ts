@@ -23,6 +23,8 @@ export class PortChannel {
   readonly receiveQueue: number;
   readonly transmitQueue: number;
   readonly state: VirtioConsolePortState;
+  /** Grows whenever `state.taken` stands elsewhere after a turn. */
+  revision = 0;
   readonly #host: () => VirtioHost | undefined;
   readonly #chunk = new Uint8Array(CHUNK_BYTES);
   /** Output that the backend had no room for. */
@@ -71,6 +73,12 @@ export class PortChannel {
 
   /** Takes output from the guest, as much as the backend has room for. */
   transmit(): void {
+    const before = this.state.taken;
+    this.#transmit();
+    if (this.state.taken !== before) this.revision++;
+  }
+
+  #transmit(): void {
     const queue = this.#quiesced ? undefined : this.#host()?.queue(this.transmitQueue);
     if (queue === undefined) return;
     let budget = TURN_BYTES;

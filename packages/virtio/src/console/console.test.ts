@@ -172,4 +172,25 @@ describe('virtio-console', () => {
     expect([a.backends[0]!.text, b.backends[0]!.text]).toEqual(['0123', '456789']);
     expect(driver.queues[1]!.poll()?.token).toBe(0);
   });
+
+  test('tells when its state has changed, at any time', () => {
+    const a = setup();
+    const driver = a.driver();
+    let { revision } = a.console;
+    const changed = (): boolean => revision !== (revision = a.console.revision);
+    driver.submit(3, [control(0, reg.VIRTIO_CONSOLE_DEVICE_READY, 1)]);
+    expect(changed()).toBe(true);
+    for (let count = 0; count < 4; count++) driver.submit(2, [64]);
+    expect(changed()).toBe(true);
+    driver.submit(1, ['whole']);
+    expect(changed()).toBe(false);
+    a.backends[0]!.makeRoom(4);
+    driver.submit(1, ['0123456789']);
+    expect(changed()).toBe(true);
+    const section = a.console.save();
+    const b = setup();
+    b.console.load(section);
+    expect(b.console.save()).toEqual(section);
+    expect(changed()).toBe(false);
+  });
 });

@@ -71,6 +71,8 @@ class Console implements VirtioConsole {
   #host: VirtioHost | undefined;
   #multiport = false;
   #quiesced = false;
+  /** Of ports' states but for what they have taken. */
+  #revision = 0;
   readonly #rowsFirst: boolean;
 
   constructor(options: VirtioConsoleOptions, { ports }: VirtioConsoleDependencies) {
@@ -97,6 +99,13 @@ class Console implements VirtioConsole {
     );
   }
 
+  get revision(): number {
+    return this.#channels.reduce(
+      (sum, { revision }) => sum + revision,
+      this.#revision + this.#control.revision,
+    );
+  }
+
   connect(host: VirtioHost): void {
     this.#host = host;
   }
@@ -104,6 +113,7 @@ class Console implements VirtioConsole {
   activate(features: bigint): void {
     this.#multiport = (features & reg.VIRTIO_CONSOLE_F_MULTIPORT) !== 0n;
     if (!this.#multiport) Object.assign(this.#state.ports[0]!, { ready: true, open: true });
+    this.#revision++;
     for (const channel of this.#channels) channel.askForInput();
   }
 
@@ -141,6 +151,7 @@ class Console implements VirtioConsole {
   };
 
   #handle(id: number, event: number, value: number): void {
+    this.#revision++;
     if (event === reg.VIRTIO_CONSOLE_DEVICE_READY) {
       this.#state.ready = value === 1;
       if (value === 1)
@@ -187,6 +198,7 @@ class Console implements VirtioConsole {
 
   reset(): void {
     this.#multiport = false;
+    this.#revision++;
     this.#state.ready = false;
     for (const port of this.#state.ports) virtioConsolePortState.reset(port);
     for (const channel of this.#channels) channel.reset();
@@ -208,6 +220,7 @@ class Console implements VirtioConsole {
         limit: `this device has ${this.#ports.length}`,
       });
     }
+    this.#revision++;
     this.#state.ready = loaded.ready;
     loaded.ports.forEach((port, index) => virtioConsolePortState.copy(this.#state.ports[index]!, port));
   }

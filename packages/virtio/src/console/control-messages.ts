@@ -25,11 +25,14 @@ const NO_PAYLOAD = new Uint8Array(0);
 
 /** Control messages to the driver, in order, until it has buffers for them. */
 export class ControlMessages {
+  /** Grows with every message that comes or goes. */
+  revision = 0;
   #waiting: Uint8Array[] = [];
   #bytes = 0;
 
   add(message: Uint8Array): void {
     if (this.#bytes + message.length + LENGTH_BYTES > PENDING_BYTES) return;
+    this.revision++;
     this.#waiting.push(message);
     this.#bytes += message.length + LENGTH_BYTES;
   }
@@ -40,6 +43,7 @@ export class ControlMessages {
       const element = queue.pop();
       if (element === undefined) break;
       const message = this.#waiting.shift()!;
+      this.revision++;
       this.#bytes -= message.length + LENGTH_BYTES;
       queue.push(element, element.write(0, message));
     }
@@ -47,6 +51,7 @@ export class ControlMessages {
   }
 
   clear(): void {
+    this.revision++;
     this.#waiting = [];
     this.#bytes = 0;
   }

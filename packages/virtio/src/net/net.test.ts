@@ -280,4 +280,17 @@ describe('virtio-net', () => {
     expect(b.network.receive(frame([...MAC]))).toBe(true);
     expect(driver.queues[0]!.poll()?.written).toBe(76);
   });
+
+  test('tells when its state has changed, at any time', async () => {
+    const { driver: create, net, network } = setup();
+    const driver = create();
+    const { revision } = net;
+    await driver.request(1, [PLAIN, frame([...MAC])]);
+    expect([network.sent.length, net.revision]).toEqual([1, revision]);
+    await driver.request(2, [Uint8Array.of(0, 0), Uint8Array.of(1), 1]);
+    const promiscuous = net.revision;
+    expect(promiscuous).toBeGreaterThan(revision);
+    net.setLink(false);
+    expect(net.revision).toBeGreaterThan(promiscuous);
+  });
 });

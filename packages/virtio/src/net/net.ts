@@ -61,6 +61,7 @@ class Net implements VirtioNet {
   readonly queueSizes: readonly number[];
   readonly config = new Uint8Array(reg.CONFIG_BYTES);
   dropped = 0;
+  revision = 0;
   readonly #network: NetBackend;
   readonly #mac: Uint8Array;
   readonly #state = virtioNetState.create();
@@ -279,6 +280,7 @@ class Net implements VirtioNet {
     const length = element.readable.bytes - 2;
     const acceptable = length >= 0 && length <= COMMAND_BYTES && element.writable.bytes > 0;
     const ok = acceptable && this.#obey(element, length);
+    if (ok) this.revision++;
     return element.write(0, Uint8Array.of(ok ? reg.VIRTIO_NET_OK : reg.VIRTIO_NET_ERR));
   };
 
@@ -304,6 +306,7 @@ class Net implements VirtioNet {
   }
 
   #setStatus(status: number): void {
+    this.revision++;
     this.#state.status = status;
     this.config[reg.CONFIG_STATUS] = status;
   }

@@ -61,6 +61,10 @@ class NineP implements VirtioBackend {
     this.#state.tag = options.tag;
   }
 
+  get revision(): number | undefined {
+    return this.#server.revision;
+  }
+
   connect(host: VirtioHost): void {
     this.#requests.connect(host);
   }
@@ -84,7 +88,7 @@ class NineP implements VirtioBackend {
     element.read(0, request, 0, requestBytes);
     const held = request.length + reply.length;
     const epoch = this.#requests.begin(held);
-    this.#server.handle(request.subarray(0, requestBytes), reply.subarray(0, replyBytes), (length) => {
+    const answer = (length: number): void => {
       // Since a reset the element and its queue are dead, and take nothing.
       if (length === 0) queue.fail('request');
       else {
@@ -95,7 +99,9 @@ class NineP implements VirtioBackend {
       this.#buffers.give(request);
       this.#buffers.give(reply);
       this.#requests.end(epoch, held);
-    });
+    };
+    const message = request.subarray(0, requestBytes);
+    this.#server.handle(message, reply.subarray(0, replyBytes), answer, element.again);
   };
 
   reset(): void {
