@@ -5,6 +5,7 @@ import type {
   ClientWritableStream,
   requestCallback,
 } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { AnyServiceMethod, ServiceMethods } from '@polyvisor/proto';
 import { PolyvisorError } from '@polyvisor/contracts';
@@ -111,6 +112,10 @@ export function connect<S extends ServiceMethods>(
       // A process that is started again is back within a second; the guest waits for it.
       'grpc.initial_reconnect_backoff_ms': 50,
       'grpc.max_reconnect_backoff_ms': 1_000,
+      // An address can't be asked for by name, and who is there is checked by role.
+      ...(where.kind === 'tcp' && isIP(where.host) !== 0
+        ? { 'grpc.ssl_target_name_override': 'polyvisor' }
+        : {}),
       ...(where.kind === 'unix' ? { 'grpc.default_authority': 'localhost' } : {}),
     },
   );

@@ -1,4 +1,4 @@
-import { chmodSync, lstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import type { Server } from 'node:net';
 import { dirname } from 'node:path';
@@ -16,14 +16,15 @@ const answerMs = 1_000;
 export async function listenUnix(server: Server, path: string): Promise<void> {
   const folder = dirname(path);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // A confined process can neither make folders nor change modes; the umask has seen to the mode already.
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
     checkFolder(folder);
     await bind(server, path).catch(async (error: unknown) => {
       if (!hasCode(error, 'EADDRINUSE')) throw error;
       await removeDead(path);
       await bind(server, path);
     });
-    chmodSync(path, 0o600);
+    if ((lstatSync(path).mode & 0o777) !== 0o600) chmodSync(path, 0o600);
   } catch (cause) {
     if (cause instanceof PolyvisorError) throw cause;
     const limit = cause instanceof Error ? cause.message : String(cause);
