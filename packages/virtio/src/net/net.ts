@@ -24,6 +24,7 @@ export interface VirtioNetDependencies {
 
 /** A network device, its figures and what the host may do with it. */
 export interface VirtioNet extends VirtioBackend {
+  readonly revision: number;
   /** Plugs the cable in or out. */
   setLink(up: boolean): void;
   /** Asks the guest to tell the network where it is now; after a migration. */
