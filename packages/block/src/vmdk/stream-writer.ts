@@ -3,6 +3,7 @@ import type { CompressionCodecs } from '../compression/compression-codecs.ts';
 import type { BlockNode } from '../graph/block-node.ts';
 import { isZero } from '../graph/is-zero.ts';
 import { KeyedLock } from '../graph/keyed-lock.ts';
+import { piecesOf } from '../graph/parallel.ts';
 import { MARKER, encodeCompressedGrain, encodeMarker } from './compressed-grain.ts';
 import { SECTOR_BYTES, directoryEntriesOf, encodeSparseHeader, hostedLayout } from './vmdk-header.ts';
 import type { SparseHeader } from './vmdk-header.ts';
@@ -25,6 +26,8 @@ export class StreamWriter {
   #nextGrain = 0;
   #end: number;
   #begun = false;
+  /** The grain that is being gathered. */
+  #partial: { readonly start: number; readonly bytes: Uint8Array } | undefined;
 
   /** @param header of an empty extent whose directory stands at the end. */
   constructor(file: BlockNode, header: SparseHeader, codecs: CompressionCodecs) {
@@ -80,7 +83,13 @@ export class StreamWriter {
 
   /** Whether anything was written. */
   get begun(): boolean {
-    return this.#begun;
+    return this.#begun || this.#partial !== undefined;
+  }
+
+  /** Whether nothing was written at this byte of the disk or after it. */
+  isAhead(offset: number): boolean {
+    const { grainSize } = this.#header;
+    return offset >= Math.max(this.#nextGrain * grainSize, (this.#partial?.start ?? -grainSize) + grainSize);
   }
 
   /** The tables of the empty image make room. */
@@ -118,8 +127,37 @@ export class StreamWriter {
     this.#tableUsed = false;
   }
 
+  /**
+   * Writes any range; those of one grain are gathered until one of a later grain comes.
+   * @throws PolyvisorError `unsupported`: it lies in a grain before that.
+   */
+  async writeRange(offset: number, source: Uint8Array): Promise<void> {
+    const { grainSize } = this.#header;
+    await this.#lock.run('range', async () => {
+      for (const piece of piecesOf(offset, source.length, grainSize)) {
+        const bytes = source.subarray(piece.offset - offset, piece.offset - offset + piece.length);
+        const start = piece.offset - (piece.offset % grainSize);
+        if (this.#partial?.start !== start) {
+          await this.#endPartial();
+          this.#partial = {
+            start,
+            bytes: new Uint8Array(Math.min(grainSize, this.#header.capacity - start)),
+          };
+        }
+        this.#partial!.bytes.set(bytes, piece.offset - start);
+      }
+    });
+  }
+
+  async #endPartial(): Promise<void> {
+    const partial = this.#partial;
+    this.#partial = undefined;
+    if (partial !== undefined) await this.write(partial.start, partial.bytes);
+  }
+
   /** Writes what belongs to the end. Nothing can be written afterwards. */
   async finish(): Promise<void> {
+    await this.#lock.run('range', () => this.#endPartial());
     await this.#lock.run('stream', async () => {
       if (!this.#begun) return;
       await this.#endTable();

@@ -16,6 +16,7 @@ import type {
   ImageDescription,
   Json,
 } from '../graph/format-node.ts';
+import { piecesOf } from '../graph/parallel.ts';
 import { identityOf } from '../sparse/parent-identity.ts';
 import type { ImageIdentity, SparseNode } from '../sparse/sparse-node.ts';
 import { checkVmdk } from './check-vmdk.ts';
@@ -64,6 +65,8 @@ export class VmdkNode implements FormatNode {
   readonly checking?: CheckCapability;
   readonly #parts: VmdkNodeParts;
   #backing: BlockNode | undefined;
+  /** Of a new stream-optimised image. */
+  readonly #stream: StreamWriter | undefined;
   #touched: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -84,6 +87,7 @@ export class VmdkNode implements FormatNode {
     };
     if (descriptor !== undefined) this.backing = this.#backingCapability(descriptor);
     const stream = extents.length === 1 ? extents[0]!.stream : undefined;
+    this.#stream = stream;
     if (stream !== undefined) {
       this.compression = {
         clusterSize: grain,
@@ -215,12 +219,18 @@ export class VmdkNode implements FormatNode {
     checkRange(this, offset, source.length);
     this.#checkWritable(offset, source.length);
     checkCancelled(options?.signal);
+    if (this.#stream !== undefined) return this.#writeGrains(this.#stream, offset, source);
     await this.#touch();
     const { fua, ...rest } = options ?? {};
     await this.#split(offset, source.length, (node, at, from, length) =>
       node.write(at, source.subarray(from, from + length), rest),
     );
     if (fua === true) await this.flush();
+  }
+
+  async #writeGrains(stream: StreamWriter, offset: number, source: Uint8Array): Promise<void> {
+    await this.#touch();
+    await stream.writeRange(offset, source);
   }
 
   async #writeStream(stream: StreamWriter, offset: number, source: Uint8Array): Promise<void> {
@@ -236,7 +246,7 @@ export class VmdkNode implements FormatNode {
     for (const { node, start, map } of this.#parts.extents) {
       if (start >= offset + length || start + node.size <= offset) continue;
       checkWritable(node);
-      if (map?.layout.compressed !== true) continue;
+      if (map?.layout.compressed !== true || this.#stream !== undefined) continue;
       throw new PolyvisorError('unsupported', {
         what: 'a stream-optimised VMDK takes compressed grains only, while it is new',
         which: this.name,
@@ -265,6 +275,13 @@ export class VmdkNode implements FormatNode {
     checkRange(this, offset, length);
     this.#checkWritable(offset, length);
     checkCancelled(options.signal);
+    // What was not written yet is zeroes, and the end of a stream only grows.
+    if (this.#stream !== undefined) {
+      if (this.#stream.isAhead(offset)) return;
+      for (const piece of piecesOf(offset, length))
+        await this.write(piece.offset, new Uint8Array(piece.length));
+      return;
+    }
     await this.#touch();
     const { fua, ...rest } = options;
     await this.#split(offset, length, (node, at, _, part) => node.writeZeroes(at, part, rest));
