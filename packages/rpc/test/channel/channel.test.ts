@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -253,6 +254,27 @@ describe('listening', () => {
     await start();
     expect(await failure(start())).toMatchObject({ code: 'busy' });
     expect(await open('node').call.list({})).toBeDefined();
+  });
+
+  test('a socket that a dead process left is replaced, and a file is not', async () => {
+    await (await start()).close();
+    const path = `${folder}/run/server.sock`;
+    const script =
+      "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
+    spawnSync(process.execPath, ['-e', script, path]);
+    expect(statSync(path).isSocket()).toBe(true);
+    await (await start()).close();
+    writeFileSync(path, 'precious');
+    expect(await failure(start())).toMatchObject({ code: 'already-exists' });
+    rmSync(path);
+  });
+
+  test('a folder that others may write to is refused', async () => {
+    mkdirSync(`${folder}/open`);
+    chmodSync(`${folder}/open`, 0o777);
+    expect(await failure(start({ listen: [`unix:${folder}/open/a.sock`] }))).toMatchObject({
+      code: 'permission',
+    });
   });
 
   test.each([
