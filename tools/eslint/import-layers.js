@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
-import { appLayer, layers, onlyFrom, testkit } from './layers.js';
+import { appLayer, apps, layers, onlyFrom, testkit } from './layers.js';
 
 const scope = '@polyvisor/';
 const workspaceRoot = resolve(import.meta.dirname, '../..');
@@ -42,7 +42,11 @@ function describe(filename) {
   const folder = join(workspaceRoot, area, name);
   const inTests = /\.test\.ts$/.test(filename) || rest[0] === 'test' || rest[0] === 'bench';
   const row =
-    area === 'apps' ? { layer: appLayer, browser: false } : name === testkit.name ? testkit : layers[name];
+    area === 'apps'
+      ? { layer: appLayer, browser: false, beside: apps[name] ?? [] }
+      : name === testkit.name
+        ? testkit
+        : layers[name];
   return {
     filename,
     folder,
@@ -100,7 +104,7 @@ function layerRefusal(importer, source, target) {
   if (target === testkit.name) {
     return importer.inTests ? undefined : 'testkit is for tests (src/**/*.test.ts, test/, bench/)';
   }
-  const row = layers[target];
+  const row = layers[target] ?? (target in apps ? { layer: appLayer } : undefined);
   if (row === undefined) return `package ${target} has no row in tools/eslint/layers.js`;
   if (importer.isTestkit) {
     return row.layer < testkit.layer ? undefined : `testkit (layer ${testkit.layer}) stands below ${target}`;

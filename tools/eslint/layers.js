@@ -39,5 +39,14 @@ export const onlyFrom = {
 /** Layer of everything under apps/. */
 export const appLayer = 5;
 
+/** Apps that are libraries, too, and whom of each other they may import: a process may hold what else is one. */
+export const apps = {
+  'block-host': [],
+  'device-host': [],
+  vmm: ['device-host'],
+  node: ['vmm', 'device-host', 'block-host'],
+  polyvisor: ['node'],
+};
+
 /** Holds compliance suites and fakes: imported by tests, may import whatever stands below the boards. */
 export const testkit = { name: 'testkit', layer: 4 };

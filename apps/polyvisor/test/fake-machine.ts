@@ -63,6 +63,8 @@ export function createFakeMachine(config: MachineConfig): FakeMachine {
     reset: () => void calls.push('reset'),
     pause: async () => void calls.push('pause'),
     resume: () => void calls.push('resume'),
+    hold: async () => void calls.push('hold'),
+    release: () => void calls.push('release'),
     resizeConsole: (columns, rows) => void calls.push(`resize ${columns}x${rows}`),
     ram: new Uint8Array(),
     save: async () => [],

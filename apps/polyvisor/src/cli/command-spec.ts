@@ -8,6 +8,8 @@ export interface OptionSpec {
   readonly short?: string;
   /** Placeholder of its value in help; absent for a switch. */
   readonly value?: string;
+  /** The value may be left out, and is empty then; it is given as `--name=value` only. */
+  readonly optionalValue?: boolean;
   /** May be given more than once. */
   readonly repeat?: boolean;
   /** A switch that also exists as `--no-NAME`. */

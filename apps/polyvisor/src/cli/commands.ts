@@ -1,5 +1,6 @@
 import type { CommandSpec, OptionSpec } from './command-spec.ts';
 import { IMG_COMMANDS } from './img-commands.ts';
+import { SERVE_COMMANDS } from './serve-commands.ts';
 import { NBD_COMMANDS } from './nbd-commands.ts';
 import { RUN_ONLY_OPTIONS, RUN_SETTINGS } from './run-options.ts';
 
@@ -35,6 +36,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'polyvisor run --disk disk.raw --append "root=/dev/vda rw" --net user,hostfwd=tcp:127.0.0.1:2222-:22',
       'polyvisor run --kernel Image --initrd initrd.gz --append "console=ttyS0" --firmware builtin',
       'polyvisor run --config machine.yaml --memory 2G',
+      'polyvisor run --split --disk disk.raw --append "root=/dev/vda rw"',
       "printf 'uname -a\\npoweroff\\n' | polyvisor run",
     ],
     load: async () => (await import('../commands/run.ts')).run,
@@ -113,6 +115,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('../commands/image-build-rootfs.ts')).imageBuildRootfs,
   },
   ...IMG_COMMANDS,
+  ...SERVE_COMMANDS,
   ...NBD_COMMANDS,
   {
     name: 'config schema',

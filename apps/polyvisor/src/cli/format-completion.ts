@@ -11,9 +11,10 @@ export const COMPLETION_WRITERS: Readonly<Record<Shell, (commands: readonly Comm
 };
 
 /** All words that an option may be written as. */
-function flagsOf({ name, short, negatable }: OptionSpec): string[] {
+function flagsOf({ name, short, negatable, optionalValue, completion }: OptionSpec): string[] {
   return [
     `--${name}`,
+    ...(optionalValue === true ? wordsOf(completion).map((word) => `--${name}=${word}`) : []),
     ...(negatable === true ? [`--no-${name}`] : []),
     ...(short === undefined ? [] : [`-${short}`]),
   ];
@@ -41,7 +42,7 @@ function formatBash(commands: readonly CommandSpec[]): string {
   const groups = firstWords(commands).filter((first) => secondWords(commands, first).length > 0);
   const cases = commands.map((command) => {
     const values = command.options
-      .filter(({ value }) => value !== undefined)
+      .filter(({ value, optionalValue }) => value !== undefined && optionalValue !== true)
       .map((option) => `        ${flagsOf(option).join('|')}) ${reply(option.completion)}; return ;;\n`);
     const flags = [...command.options.flatMap(flagsOf), '--help'].join(' ');
     return `    '${command.name}')
@@ -120,7 +121,7 @@ function formatFish(commands: readonly CommandSpec[]): string {
         const files =
           option.completion === 'file' || option.completion === 'folder'
             ? ' -r -F'
-            : ` -x -a ${quote(wordsOf(option.completion).join(' '))}`;
+            : `${option.optionalValue === true ? '' : ' -x'} -a ${quote(wordsOf(option.completion).join(' '))}`;
         const short = option.short === undefined ? '' : ` -s ${option.short}`;
         lines.push(
           `complete -c polyvisor -n ${quote(condition)} -l ${long}${short}${option.value === undefined ? '' : files} -d ${quote(option.help)}`,

@@ -53,8 +53,9 @@ ${command.examples.map((example) => `  ${example}\n`).join('')}`;
 }
 
 /** `-m, --memory SIZE`. */
-export function formatFlags({ name, short, value, negatable }: OptionSpec): string {
+export function formatFlags({ name, short, value, negatable, optionalValue }: OptionSpec): string {
   const long = negatable === true ? `--[no-]${name}` : `--${name}`;
+  if (optionalValue === true) return `${long}[=${value ?? ''}]`;
   return `${short === undefined ? '' : `-${short}, `}${long}${value === undefined ? '' : ` ${value}`}`;
 }
 

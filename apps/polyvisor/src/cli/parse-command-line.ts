@@ -69,7 +69,7 @@ function* splitShort(args: readonly string[], known: readonly OptionSpec[]): Gen
     const option: OptionSpec | undefined = valueFollows
       ? undefined
       : known.find(({ name, short }) => rest === `--${name}` || rest === `-${short ?? ''}`);
-    valueFollows = option?.value !== undefined;
+    valueFollows = option?.value !== undefined && option.optionalValue !== true;
   }
 }
 
@@ -112,7 +112,7 @@ function parseOptions(command: CommandSpec, given: readonly string[]): ParsedCom
       values[option.name] = true;
       continue;
     }
-    const value = equals >= 0 ? arg.slice(equals + 1) : args[++i];
+    const value = equals >= 0 ? arg.slice(equals + 1) : option.optionalValue === true ? '' : args[++i];
     if (value === undefined) throw usage('option needs a value', flag, option.value, undefined, see);
     const before = values[option.name];
     if (Array.isArray(before) && option.repeat !== true)

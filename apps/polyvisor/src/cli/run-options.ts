@@ -86,6 +86,18 @@ export const RUN_ONLY_OPTIONS: readonly OptionSpec[] = [
     help: 'read settings from a YAML file; options given here win',
     completion: 'file',
   },
+  {
+    name: 'split',
+    value: 'HOW',
+    optionalValue: true,
+    help: 'run CPU, devices and disks as processes of their own, devices with shared memory or by messages: shared, stream (default: shared where the host can)',
+    completion: ['shared', 'stream'],
+  },
+  {
+    name: 'confine',
+    negatable: true,
+    help: 'with --split: confine the processes (default); --no-confine is for debugging',
+  },
   { name: 'print-config', help: 'print the effective configuration and start nothing' },
   {
     name: 'format',

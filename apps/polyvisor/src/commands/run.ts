@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs';
 import { PolyvisorError } from '@polyvisor/contracts';
+import type { SplitMode } from '@polyvisor/node/vm';
 import type { CommandHandler, OptionValues } from '../cli/command-spec.ts';
 import { optionText } from '../cli/option-text.ts';
 import { INIT_GREETING } from '../image/init-greeting.ts';
@@ -7,7 +8,10 @@ import { DEFAULT_IMAGE } from '../image/image-name.ts';
 import { defaultSources, resolveBootFiles } from '../run/boot-files.ts';
 import { checkFiles } from '../run/check-files.ts';
 import { createLineLogger, LOG_LEVELS } from '../run/stderr-logger.ts';
+import type { LogLevel } from '../run/stderr-logger.ts';
 import { runMachine } from '../run/run-machine.ts';
+import type { RunEnvironment } from '../run/run-machine.ts';
+import { selfCommand } from '../run/self-command.ts';
 import { checkSettings, type SettingProblem } from '../settings/check-settings.ts';
 import { choiceOf } from '../settings/key-values.ts';
 import { withDefaults, type GivenSettings, type RunSettings } from '../settings/run-settings.ts';
@@ -31,12 +35,16 @@ export const run: CommandHandler = async ({ options }) => {
   checkFiles(settings);
   if (settings.icount && settings.console !== 'none') requireNoInput();
   // The machine's code and the boot files are found at the same time.
-  const machineModule = import('@polyvisor/machine');
+  const split = splitOf(options);
+  const machineModule =
+    split === undefined
+      ? import('@polyvisor/machine').then((module) => module.createMachine)
+      : splitMachine(split.mode, level, options['confine'] !== false);
   machineModule.catch(() => {});
   const boot = await resolveBootFiles(settings, terminalWords(settings), defaultSources());
   // In raw mode a line feed does not return the carriage.
   const lineEnd = () => (process.stdin.isTTY && process.stdin.isRaw ? '\r\n' : '\n');
-  const { createMachine } = await machineModule;
+  const createMachine = await machineModule;
   return runMachine(settings, boot, {
     createMachine,
     logger: createLineLogger(level, (line) => process.stderr.write(line + lineEnd())),
@@ -50,6 +58,24 @@ export const run: CommandHandler = async ({ options }) => {
       : {}),
   });
 };
+
+/** Processes of its own for CPU, devices and disks; undefined: none. */
+function splitOf(options: OptionValues): { mode: SplitMode | undefined } | undefined {
+  const how = optionText(options, 'split');
+  if (how === undefined) return undefined;
+  return { mode: how === '' ? undefined : choiceOf('--split', how, ['shared', 'stream'] as const) };
+}
+
+async function splitMachine(
+  mode: SplitMode | undefined,
+  logLevel: LogLevel,
+  confine: boolean,
+): Promise<RunEnvironment['createMachine']> {
+  const { createSplitMachine } = await import('@polyvisor/node/vm');
+  const command = selfCommand();
+  return (config) =>
+    createSplitMachine(config, { command, logLevel, confine, ...(mode === undefined ? {} : { mode }) });
+}
 
 /** Joins file, options and defaults. Errors: one per mistake. */
 async function readSettings(options: OptionValues): Promise<RunSettings> {

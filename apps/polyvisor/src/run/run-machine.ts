@@ -16,9 +16,12 @@ const STOP_TIMEOUT_MS = 5000;
 const AGAIN_MS = 500;
 const SIGPIPE = 13;
 
+/** A machine, perhaps one whose figures have to be fetched. */
+export type RunnableMachine = Machine & { refresh?(): Promise<void> };
+
 /** What a run needs from outside; tests pass a fake machine and streams of their own. */
 export interface RunEnvironment {
-  readonly createMachine: (config: MachineConfig) => Promise<Machine>;
+  readonly createMachine: (config: MachineConfig) => Promise<RunnableMachine>;
   readonly logger: Logger;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
@@ -36,7 +39,7 @@ export async function runMachine(
   environment: RunEnvironment,
 ): Promise<number> {
   const { stdin, stdout, say } = environment;
-  let machine: Machine | undefined;
+  let machine: RunnableMachine | undefined;
   let reason: StopReason | undefined;
   let paused = false;
   let askedAt: number | undefined;
@@ -45,6 +48,10 @@ export async function runMachine(
   const stop = (why: StopReason): void => {
     reason ??= why;
     machine?.stop();
+  };
+  const showStats = async (): Promise<void> => {
+    await machine?.refresh?.();
+    sayStats(machine, say);
   };
   const actions: Readonly<Record<EscapeAction, () => void>> = {
     quit: () => stop({ kind: 'user' }),
@@ -55,7 +62,7 @@ export async function runMachine(
       if (paused) void machine?.pause();
       else machine?.resume();
     },
-    stats: () => sayStats(machine, say),
+    stats: () => void showStats(),
     help: () => ESCAPE_HELP.forEach(say),
     unknown: () => say('unknown key; Ctrl-A h lists them'),
   };
