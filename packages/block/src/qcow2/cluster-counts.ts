@@ -9,6 +9,7 @@ export class ClusterCounts {
   readonly #pages = new Map<number, Uint8Array>();
   /** Counts that no byte holds. */
   readonly #large = new Map<number, number>();
+  #sorted: number[] | undefined;
   readonly #name: string;
   /** Highest cluster that is referred to. */
   highest = -1;
@@ -22,13 +23,19 @@ export class ClusterCounts {
     return value === MANY ? this.#large.get(cluster)! : value;
   }
 
-  /** Whether nothing in the page of this cluster is referred to; {@link nextPage} is then a cluster that may be. */
-  isEmptyPage(cluster: number): boolean {
-    return !this.#pages.has(Math.floor(cluster / PAGE));
-  }
-
-  nextPage(cluster: number): number {
-    return (Math.floor(cluster / PAGE) + 1) * PAGE;
+  /** The first cluster from `from` on, up to a page early, that may be referred to; infinity: none. */
+  nextCounted(from: number): number {
+    const index = Math.floor(from / PAGE);
+    if (this.#pages.has(index)) return from;
+    this.#sorted ??= [...this.#pages.keys()].sort((a, b) => a - b);
+    let low = 0;
+    let high = this.#sorted.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#sorted[middle]! < index) low = middle + 1;
+      else high = middle;
+    }
+    return low < this.#sorted.length ? this.#sorted[low]! * PAGE : Infinity;
   }
 
   set(cluster: number, value: number): void {
@@ -38,6 +45,7 @@ export class ClusterCounts {
       if (this.#pages.size >= MAX_PAGES) {
         throw new PolyvisorError('limit', { what: 'image is too large to be checked', which: this.#name });
       }
+      this.#sorted = undefined;
       this.#pages.set(index, (page = new Uint8Array(PAGE)));
     }
     page[cluster % PAGE] = Math.min(value, MANY);

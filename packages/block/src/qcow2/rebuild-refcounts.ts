@@ -27,15 +27,10 @@ export async function rebuildRefcounts(
   }
   const start = Math.max(counts.highest + 1, Math.ceil(file.size / clusterSize));
   const needed: number[] = [];
-  for (let cluster = 0; cluster < start;) {
-    if (counts.isEmptyPage(cluster)) {
-      cluster = counts.nextPage(cluster);
-      continue;
-    }
+  for (let cluster = counts.nextCounted(0); cluster < start; cluster = counts.nextCounted(cluster + 1)) {
     const used = counts.get(cluster) - (oldClusters.get(cluster) ?? 0);
     const block = Math.floor(cluster / blockEntries);
     if (used > 0 && needed.at(-1) !== block) needed.push(block);
-    cluster++;
   }
   let tableClusters = 1;
   let blocks: number[];
