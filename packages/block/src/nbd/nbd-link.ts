@@ -52,6 +52,9 @@ export class NbdLink {
   /** Why the last attempt failed; requests fail so too until the next one is due. */
   #failure: PolyvisorError | undefined;
   #retryAt = 0;
+  /** Connections lost since a server answered anything, and when the first of them was. */
+  #losses = 0;
+  #lostAt = 0;
   #closed = false;
 
   constructor(
@@ -143,6 +146,7 @@ export class NbdLink {
   }
 
   readonly #answered = (request: ClientRequest): void => {
+    this.#losses = 0;
     if (this.#waiting.length > 0) this.#pump();
     if (request.error === 0) return request.resolve();
     const what = WHAT[request.type] ?? 'NBD server refuses';
@@ -166,14 +170,19 @@ export class NbdLink {
       return;
     }
     this.#logger.warn({ disk: this.#name, pending: left.length }, failure.parts.what);
-    if (broken || this.#delayMs === 0) {
+    if (broken) {
+      // A server that talks nonsense is not asked the same again and again.
+      this.#giveUp(failure);
       for (const request of left) request.reject(failure);
-      if (this.#waiting.length > 0) this.#recover();
       return;
     }
-    for (const request of left) request.restart();
-    this.#waiting.unshift(...left);
-    this.#recover();
+    if (this.#losses++ === 0) this.#lostAt = performance.now();
+    if (this.#delayMs === 0) for (const request of left) request.reject(failure);
+    else {
+      for (const request of left) request.restart();
+      this.#waiting.unshift(...left);
+    }
+    if (this.#waiting.length > 0 || this.#delayMs > 0) this.#recover();
   }
 
   /** Connects again, if it isn't being done; those that wait fail when it doesn't work in time. */
@@ -181,28 +190,45 @@ export class NbdLink {
     if (this.#connecting !== undefined || this.#closed) return;
     if (this.#failure !== undefined && performance.now() < this.#retryAt)
       return this.#failWaiting(this.#failure);
-    const delay = this.#failure === undefined ? this.#delayMs : 0;
-    this.#connecting = this.#connect(delay)
-      .then(
-        () => (this.#failure = undefined),
-        (error: unknown) => {
-          this.#failure =
-            error instanceof PolyvisorError
-              ? error
-              : new PolyvisorError('unavailable', {
-                  what: "can't connect to NBD server again",
-                  which: this.#name,
-                  cause: error,
-                });
-          this.#retryAt = performance.now() + MAX_PAUSE_MS;
-          this.#failWaiting(this.#failure);
-        },
-      )
+    this.#connecting = this.#reconnect()
+      .catch((error: unknown) => {
+        this.#giveUp(
+          error instanceof PolyvisorError
+            ? error
+            : new PolyvisorError('internal', {
+                what: "can't connect again",
+                which: this.#name,
+                cause: error,
+              }),
+        );
+      })
       .then(() => {
         this.#connecting = undefined;
         // It may have been lost again before this ran.
         if (this.#connection === undefined && this.#waiting.length > 0) this.#recover();
       });
+  }
+
+  /** A server that takes connections and loses them has no more time than one that takes none. */
+  async #reconnect(): Promise<void> {
+    const left = this.#failure === undefined ? this.#lostAt + this.#delayMs - performance.now() : 0;
+    if (this.#losses > 1) {
+      if (left <= 0) {
+        throw new PolyvisorError('unavailable', {
+          what: 'NBD connection is lost again and again',
+          which: this.#name,
+        });
+      }
+      await this.#sleep(Math.min(left, MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#losses - 2)));
+    }
+    await this.#connect(left);
+  }
+
+  #giveUp(failure: PolyvisorError): void {
+    this.#failure = failure;
+    this.#retryAt = performance.now() + MAX_PAUSE_MS;
+    this.#losses = 0;
+    this.#failWaiting(failure);
   }
 
   #failWaiting(error: PolyvisorError): void {
@@ -261,6 +287,7 @@ export class NbdLink {
       this.#name,
     );
     this.#connection = connection;
+    this.#failure = undefined;
     reader.handOver(connection);
     this.#pump();
   }
