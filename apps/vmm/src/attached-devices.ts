@@ -2,16 +2,27 @@ import type { InterruptLine, Logger, MmioDevice } from '@polyvisor/contracts';
 import { PolyvisorError } from '@polyvisor/contracts';
 import type { DevicePlace, DeviceSource, OpenedDevice } from '@polyvisor/machine';
 import type { AttachMode, AttachedDeviceInput } from '@polyvisor/proto/service/cpu';
-import type { DeviceGroup, GroupDevice, RegisterSlot } from '@polyvisor/rpc/device';
+import type { DeviceGroup, RegisterSlot } from '@polyvisor/rpc/device';
 import { createRegisterSlot } from '@polyvisor/rpc/device';
-import type { BackendSlot } from '@polyvisor/virtio';
+import type { BackendSlot, VirtioBackend } from '@polyvisor/virtio';
 import { createBackendSlot } from '@polyvisor/virtio';
+
+/** A device for a place on the board, wherever it is. */
+export type PlacedDevice =
+  | {
+      readonly kind: 'virtio';
+      readonly name: string;
+      readonly backend: VirtioBackend;
+      readonly powerOn?: () => void;
+      readonly resize?: (columns: number, rows: number) => void;
+    }
+  | { readonly kind: 'registers'; readonly name: string; readonly device: MmioDevice };
 
 /** Devices that came together, and how. */
 export interface DeviceBundle {
   readonly mode: AttachMode;
   readonly endpoint: string;
-  readonly devices: readonly GroupDevice[];
+  readonly devices: readonly PlacedDevice[];
   /** Absent in process. */
   readonly group?: DeviceGroup;
   close(): void;
@@ -23,7 +34,7 @@ interface Place {
     | { readonly kind: 'virtio'; readonly slot: BackendSlot }
     | { readonly kind: 'registers'; readonly slot: RegisterSlot };
   bundle: DeviceBundle;
-  device: GroupDevice;
+  device: PlacedDevice;
 }
 
 /** A line whose end is found once the board is there. */
@@ -119,10 +130,10 @@ export class AttachedDevices implements DeviceSource {
       name,
       backend: place.slot.slot,
       powerOn: () => {
-        if (place.device.kind === 'virtio') place.device.backend.powerOn();
+        if (place.device.kind === 'virtio') place.device.powerOn?.();
       },
       resize: (columns, rows) => {
-        if (place.device.kind === 'virtio') place.device.backend.resize(columns, rows);
+        if (place.device.kind === 'virtio') place.device.resize?.(columns, rows);
       },
     });
   }
@@ -149,7 +160,7 @@ export class AttachedDevices implements DeviceSource {
     const old = places[0]?.bundle;
     const results = await Promise.allSettled(
       places.map(async (place, index) => {
-        const deviceOf = (bundle: DeviceBundle): GroupDevice => {
+        const deviceOf = (bundle: DeviceBundle): PlacedDevice => {
           const device = bundle.devices.find(({ name }) => name === names[index]);
           if (device?.kind === place.slot.kind) return device;
           throw new PolyvisorError('invalid-argument', {

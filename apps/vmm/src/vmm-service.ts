@@ -16,15 +16,9 @@ import type {
 } from '@polyvisor/proto/service/cpu';
 import type { vmmService } from '@polyvisor/proto/service/cpu';
 import type { Handlers } from '@polyvisor/rpc/channel';
-import type {
-  DeviceGroup,
-  GroupStatus,
-  OwnerStream,
-  SharedOwnerOptions,
-  SharedOwnerSide,
-} from '@polyvisor/rpc/device';
+import type { DeviceGroup, OwnerStream, SharedOwnerOptions, SharedOwnerSide } from '@polyvisor/rpc/device';
 import { attachDeviceGroup } from '@polyvisor/rpc/device';
-import type { DeviceBundle } from './attached-devices.ts';
+import type { DeviceBundle, PlacedDevice } from './attached-devices.ts';
 import { AttachedDevices } from './attached-devices.ts';
 import { machineConfigOf, placesOf } from './machine-config.ts';
 
@@ -50,6 +44,8 @@ export interface VmmServiceOptions {
 
 /** What devices in the vmm's own process stand on. */
 export interface LocalSurroundings {
+  /** Name of the machine. */
+  readonly machine: string;
   readonly clock: SharedClock;
   readonly devices: AttachedDevices;
   readonly logger: Logger;
@@ -86,7 +82,7 @@ class Vmm implements VmmServiceHandle {
   #reason = '';
   #end: MachineEnd | undefined;
   /** Groups that are away, or stuck. */
-  readonly #stuck = new Map<string, string>();
+  readonly #stuck = new Map<object, string>();
   #attaching: Promise<unknown> = Promise.resolve();
   /** Time in which the machine was held because a part was away. */
   #heldMs = 0;
@@ -220,7 +216,8 @@ class Vmm implements VmmServiceHandle {
       const { openLocal } = this.#options;
       if (openLocal === undefined)
         throw new PolyvisorError('unsupported', { what: 'no devices in this process' });
-      return openLocal(request, { clock: this.#clock, devices, logger: this.#logger });
+      const machine = this.#request?.vm ?? '';
+      return openLocal(request, { machine, clock: this.#clock, devices, logger: this.#logger });
     }
     if (mode !== 'shared' && mode !== 'stream') {
       throw new PolyvisorError('invalid-argument', { what: 'no way to attach devices', which: mode });
@@ -228,15 +225,21 @@ class Vmm implements VmmServiceHandle {
     const shared = mode === 'shared' ? this.#openRings() : undefined;
     const { stream, close } = await this.#options.openDevices(endpoint);
     void stream.closed.then(close);
+    // Stands for this attachment: another one of the same devices may come before it is closed.
+    const key = {};
     const group = await attachDeviceGroup(stream, epoch, {
       vm: this.#request?.vm ?? '',
       clock: this.#clock,
       line: (device) => devices.line(device),
       logger: this.#logger,
-      onStatus: (status) => this.#onStatus(endpoint, status),
+      onStatus: ({ kind, reason }) =>
+        this.#setStuck(key, kind === 'attached' ? undefined : `${endpoint}: ${reason}`),
       ...(shared === undefined ? {} : { shared }),
     });
-    return bundleOf(group, mode, endpoint);
+    return bundleOf(group, mode, endpoint, () => {
+      group.close();
+      this.#setStuck(key, undefined);
+    });
   }
 
   #openRings(): SharedOwnerSide {
@@ -304,10 +307,10 @@ class Vmm implements VmmServiceHandle {
   }
 
   /** While a part of the machine is away, or stuck, the guest's time stands still. */
-  #onStatus(endpoint: string, { kind, reason }: GroupStatus): void {
+  #setStuck(key: object, reason: string | undefined): void {
     const before = this.#stuck.size;
-    if (kind === 'attached') this.#stuck.delete(endpoint);
-    else this.#stuck.set(endpoint, `${endpoint}: ${reason}`);
+    if (reason === undefined) this.#stuck.delete(key);
+    else this.#stuck.set(key, reason);
     if (this.#machine === undefined || this.#end !== undefined) return;
     if (this.#stuck.size > 0 && before === 0) {
       this.#holds++;
@@ -315,7 +318,7 @@ class Vmm implements VmmServiceHandle {
       void this.#machine.hold().then(() => {
         for (const { group } of this.#bundles()) group?.clockChanged();
       });
-      if (this.#state === 'running') this.#set('stalled', reason);
+      if (this.#state === 'running') this.#set('stalled', reason ?? '');
     } else if (this.#stuck.size === 0 && before > 0) {
       this.#heldMs += performance.now() - this.#heldSince;
       this.#machine.release();
@@ -373,8 +376,19 @@ class Vmm implements VmmServiceHandle {
   }
 }
 
-function bundleOf(group: DeviceGroup, mode: AttachMode, endpoint: string): DeviceBundle {
-  return { mode, endpoint, devices: group.devices, group, close: () => group.close() };
+function bundleOf(group: DeviceGroup, mode: AttachMode, endpoint: string, close: () => void): DeviceBundle {
+  const devices = group.devices.map((device): PlacedDevice => {
+    if (device.kind === 'registers') return device;
+    const { name, backend } = device;
+    return {
+      kind: 'virtio',
+      name,
+      backend,
+      powerOn: () => backend.powerOn(),
+      resize: (columns, rows) => backend.resize(columns, rows),
+    };
+  });
+  return { mode, endpoint, devices, group, close };
 }
 
 async function openTcg(spec: CreateRequest['accelerator']): Promise<MachineAccelerator> {
