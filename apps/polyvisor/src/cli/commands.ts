@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from './command-spec.ts';
+import { CERTS_COMMANDS } from './certs-commands.ts';
 import { IMG_COMMANDS } from './img-commands.ts';
 import { SERVE_COMMANDS } from './serve-commands.ts';
 import { NBD_COMMANDS } from './nbd-commands.ts';
@@ -116,6 +117,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...IMG_COMMANDS,
   ...SERVE_COMMANDS,
+  ...CERTS_COMMANDS,
   ...NBD_COMMANDS,
   {
     name: 'config schema',
