@@ -47,10 +47,7 @@ function lookerFor(node: FormatNode, context: MetaContextKind): Look {
     };
   }
   if (context.kind === 'depth') {
-    return async (offset, length) => {
-      const extent = await blockStatus(node, offset, length);
-      return { length: extent.length, state: extent.allocated ? extent.depth + 1 : 0 };
-    };
+    return (offset, length) => depthOf(node, offset, length);
   }
   return async (offset, length) => {
     const extent = await blockStatus(node, offset, length);
@@ -59,4 +56,21 @@ function lookerFor(node: FormatNode, context: MetaContextKind): Look {
       state: (extent.data ? 0 : STATE.hole) | (extent.zero ? STATE.zero : 0),
     };
   };
+}
+
+/** Which image of a chain, from 1, has the contents; 0: none. What a shorter one doesn't reach counts as its own. */
+async function depthOf(
+  node: FormatNode,
+  offset: number,
+  length: number,
+): Promise<{ readonly length: number; readonly state: number }> {
+  let left = length;
+  let depth = 1;
+  for (let at: FormatNode | undefined = node; at !== undefined; at = at.backing?.node, depth++) {
+    if (offset >= at.size) return { length: left, state: depth };
+    const extent = await at.map(offset, Math.min(left, at.size - offset));
+    left = extent.length;
+    if (extent.allocated) return { length: left, state: depth };
+  }
+  return { length: left, state: 0 };
 }

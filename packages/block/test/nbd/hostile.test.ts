@@ -133,7 +133,7 @@ function mutate(
   bytes: Uint8Array,
   all: readonly { readonly kind: string; readonly at: number; readonly value: number }[],
 ): Uint8Array {
-  let result = bytes.slice();
+  let result: Uint8Array = bytes.slice();
   for (const { kind, at, value } of all) {
     const place = at % Math.max(1, result.length - 4);
     if (kind === 'byte') result[place] = value;

@@ -1,0 +1,643 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describeBlockNode } from '@polyvisor/testkit/block-compliance/block-node-compliance';
+import { describeWith } from '@polyvisor/testkit/needs';
+import type { BlockNode } from '../../src/graph/block-node.ts';
+import { openImage, openProtocol } from '../../src/graph/open-image.ts';
+import type { NbdExport } from '../../src/nbd/nbd-export.ts';
+import { NODE_DRIVERS } from '../../src/node/drivers.ts';
+import { withNbdServer } from '../../src/node/nbd/connect-nbd.ts';
+import { nbdConnectOptionsOf } from '../../src/node/nbd/nbd-driver.ts';
+import { NbdServer } from '../../src/node/nbd/nbd-server.ts';
+import type { NbdServerOptions } from '../../src/node/nbd/nbd-server.ts';
+import { loadCertificates, loadPskFile } from '../../src/node/nbd/tls-credentials.ts';
+import { parseNbdUri } from '../../src/nbd/nbd-uri.ts';
+
+const run = promisify(execFile);
+const environment = { drivers: NODE_DRIVERS };
+const MIB = 1 << 20;
+
+let folder = '';
+const children: ChildProcess[] = [];
+const cleanups: (() => Promise<unknown>)[] = [];
+
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'nbd-'))));
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function sh(program: string, ...args: string[]): Promise<string> {
+  const { stdout } = await run(program, args, { timeout: 60_000, maxBuffer: 64 * MIB });
+  return stdout;
+}
+
+let count = 0;
+function fresh(name: string): string {
+  return join(folder, `${count++}-${name}`);
+}
+
+function uriOf(socket: string, exportName = ''): string {
+  return `nbd+unix:///${exportName}?socket=${socket}`;
+}
+
+/** Serves an image with ours. */
+async function serve(
+  image: string,
+  more: Partial<NbdExport> & { readonly server?: Partial<NbdServerOptions>; readonly format?: string } = {},
+): Promise<{ readonly socket: string; readonly server: NbdServer; readonly uri: string }> {
+  const { server: serverOptions, format = 'qcow2', ...entry } = more;
+  const readOnly = entry.readOnly ?? false;
+  const node = await openImage(image, { readOnly, format }, environment);
+  cleanups.push(() => node.close());
+  const socket = fresh('ours.sock');
+  const server = await NbdServer.listen({
+    address: { kind: 'unix', path: socket },
+    exports: [{ name: '', node, readOnly, ...entry }],
+    ...serverOptions,
+  });
+  cleanups.push(() => server.close());
+  return { socket, server, uri: uriOf(socket, entry.name) };
+}
+
+/** Starts another server and waits until it takes connections. */
+async function start(program: string, args: readonly string[], socket: string): Promise<ChildProcess> {
+  const child = spawn(program, args, { stdio: 'ignore' });
+  children.push(child);
+  for (let wait = 0; wait < 100; wait++) {
+    if (existsSync(socket) && (await answers(socket))) return child;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${program} does not start`);
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket, () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', () => resolve(false));
+  });
+}
+
+function openOurs(
+  uri: string,
+  values: { readonly [name: string]: string | number | boolean } = {},
+  readOnly = false,
+): Promise<BlockNode> {
+  const opening = openProtocol({ driver: 'nbd', filename: uri, ...values }, { readOnly }, environment);
+  return opening.then((node) => {
+    cleanups.push(() => node.close());
+    return node;
+  });
+}
+
+/** An image with holes, zeroes, compressed parts, a backing file and a bitmap. */
+async function motley(): Promise<string> {
+  const base = fresh('base.qcow2');
+  const image = fresh('motley.qcow2');
+  await sh('qemu-img', 'create', '-q', '-f', 'qcow2', base, '24M');
+  await sh('qemu-io', '-c', 'write -q -P 1 1M 3M', '-c', 'write -q -z 8M 1M', base);
+  await sh('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', base, '-F', 'qcow2', image, '32M');
+  await sh(
+    'qemu-io',
+    '-c',
+    'write -q -P 2 0 64k',
+    '-c',
+    'write -q -z 2M 128k',
+    '-c',
+    'write -q -c -P 3 9M 64k',
+    image,
+  );
+  await sh('qemu-img', 'bitmap', '--add', '-g', '65536', image, 'b0');
+  await sh(
+    'qemu-io',
+    '-c',
+    'write -q -P 4 10M 1M',
+    '-c',
+    'discard -q 10M 128k',
+    '-c',
+    'write -q -P 5 31M 1M',
+    image,
+  );
+  await sh('qemu-io', '-c', 'write -q -z -u 20M 192k', image);
+  await sh('qemu-img', 'bitmap', '--disable', image, 'b0');
+  return image;
+}
+
+interface MapRow {
+  readonly offset: number;
+  readonly length: number;
+  readonly type: number;
+}
+
+/** Neighbours of one kind joined: where they are cut is a server's choice. */
+function joined(json: string): readonly MapRow[] {
+  const rows: MapRow[] = [];
+  for (const row of JSON.parse(json) as readonly MapRow[]) {
+    const last = rows.at(-1);
+    if (last?.type === row.type) rows[rows.length - 1] = { ...last, length: last.length + row.length };
+    else rows.push({ offset: row.offset, length: row.length, type: row.type });
+  }
+  return rows;
+}
+
+describeWith(
+  { programs: ['qemu-img', 'qemu-io', 'qemu-nbd', 'nbdinfo', 'nbdcopy'] },
+  'NBD server and others',
+  () => {
+    test('qemu-img converts to it and from it, and finds no difference', async () => {
+      const image = fresh('target.qcow2');
+      const source = await motley();
+      await sh('qemu-img', 'create', '-q', '-f', 'qcow2', image, '32M');
+      const { uri, server } = await serve(image);
+      await sh('qemu-img', 'convert', '-n', '-f', 'qcow2', '-O', 'raw', source, uri);
+      await sh('qemu-img', 'compare', '-f', 'qcow2', '-F', 'raw', source, uri);
+      const back = fresh('back.raw');
+      await sh('qemu-img', 'convert', '-f', 'raw', '-O', 'raw', uri, back);
+      await server.close();
+      await sh('qemu-img', 'compare', '-f', 'raw', '-F', 'qcow2', back, source);
+      for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+      await sh('qemu-img', 'check', '-q', image);
+    }, 60_000);
+
+    test('qemu-io does on it what it does on a file', async () => {
+      const image = fresh('random.qcow2');
+      const model = fresh('random.raw');
+      await sh('qemu-img', 'create', '-q', '-f', 'qcow2', image, '16M');
+      await sh('qemu-img', 'create', '-q', '-f', 'raw', model, '16M');
+      const { uri } = await serve(image);
+      let seed = 4711;
+      const random = (limit: number): number => {
+        seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+        return Math.floor((seed / 2 ** 32) * limit);
+      };
+      const commands = Array.from({ length: 150 }, () => {
+        const at = random(16 * MIB - 1);
+        const length = Math.min(16 * MIB - at, 1 + random(random(4) === 0 ? 2 * MIB : 9000));
+        const kind = [
+          'write -q -P 7',
+          'write -q -f -P 9',
+          'write -q -z',
+          'write -q -z -u',
+          'aio_write -q -P 3',
+        ];
+        return `${kind[random(kind.length)]!} ${at} ${length}`;
+      }).map((command) => (command.startsWith('aio') ? [command, 'aio_flush'] : [command]));
+      const args = commands.flat().flatMap((command) => ['-c', command]);
+      await sh('qemu-io', '-f', 'raw', ...args, uri);
+      await sh('qemu-io', '-f', 'raw', ...args, model);
+      await sh('qemu-img', 'compare', '-f', 'raw', '-F', 'raw', model, uri);
+    }, 60_000);
+
+    test('block status, dirty bitmap and depth are as qemu-nbd tells them', async () => {
+      const image = await motley();
+      const theirs = fresh('theirs.sock');
+      const args = ['-r', '-t', '-f', 'qcow2', '-k', theirs, '-B', 'b0', '-A', '-e', '8', image];
+      await start('qemu-nbd', args, theirs);
+      const { uri } = await serve(image, { readOnly: true, bitmaps: ['b0'], allocationDepth: true });
+      for (const context of ['base:allocation', 'qemu:dirty-bitmap:b0', 'qemu:allocation-depth']) {
+        const own = joined(await sh('nbdinfo', `--map=${context}`, '--json', uri));
+        expect(own).toEqual(joined(await sh('nbdinfo', `--map=${context}`, '--json', uriOf(theirs))));
+        expect(own.length).toBeGreaterThan(3);
+      }
+      const map = (where: string): Promise<string> =>
+        sh('qemu-img', 'map', '-f', 'raw', '--output', 'json', where);
+      expect(JSON.parse(await map(uri))).toEqual(JSON.parse(await map(uriOf(theirs))));
+    }, 60_000);
+
+    test('nbdinfo says what there is', async () => {
+      const image = await motley();
+      const { uri, server, socket } = await serve(image, {
+        name: 'a disk',
+        description: 'for tests',
+        rotational: true,
+        bitmaps: ['b0'],
+      });
+      const info = JSON.parse(await sh('nbdinfo', '--json', uri.replace('a disk', 'a%20disk'))) as {
+        readonly exports: readonly { readonly [key: string]: unknown }[];
+      };
+      expect(info.exports[0]).toMatchObject({
+        'export-name': 'a disk',
+        description: 'for tests',
+        'export-size': 32 * MIB,
+        contexts: ['base:allocation', 'qemu:dirty-bitmap:b0'],
+        is_rotational: true,
+        can_multi_conn: true,
+        can_fast_zero: true,
+        block_size_preferred: 65536,
+      });
+      server.add({
+        name: 'second',
+        node: await openImage(image, { readOnly: true, shared: true }, environment).then((node) => {
+          cleanups.push(() => node.close());
+          return node;
+        }),
+        readOnly: true,
+      });
+      const list = JSON.parse(await sh('nbdinfo', '--list', '--json', uriOf(socket))) as typeof info;
+      expect(list.exports.map((each) => each['export-name'])).toEqual(['a disk', 'second']);
+      const entries = await withNbdServer(
+        nbdConnectOptionsOf(parseNbdUri(uriOf(socket))),
+        undefined,
+        async ({ handshake }) => {
+          const found = await handshake.list();
+          await handshake.abort();
+          return found;
+        },
+      );
+      expect(entries).toEqual([
+        { name: 'a disk', description: 'for tests' },
+        { name: 'second', description: undefined },
+      ]);
+    }, 60_000);
+
+    test('nbdcopy with several connections', async () => {
+      const source = await motley();
+      const target = fresh('copied.qcow2');
+      await sh('qemu-img', 'create', '-q', '-f', 'qcow2', target, '32M');
+      const from = await serve(source, { readOnly: true });
+      const to = await serve(target);
+      await sh('nbdcopy', '--connections=4', '--flush', from.uri, to.uri);
+      await sh('qemu-img', 'compare', '-f', 'raw', '-F', 'raw', from.uri, to.uri);
+    }, 60_000);
+
+    test('a third client too many is turned away, a silent one is dropped', async () => {
+      const image = await motley();
+      const { uri, socket, server } = await serve(image, {
+        readOnly: true,
+        server: { maxClients: 2, handshakeTimeoutMs: 300 },
+      });
+      const silent = [connect(socket), connect(socket)];
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(server.clients).toBe(2);
+      await expect(openOurs(uri, {}, true)).rejects.toMatchObject({ code: 'unavailable' });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(server.clients).toBe(0);
+      await openOurs(uri, {}, true);
+      for (const each of silent) each.destroy();
+    }, 30_000);
+
+    test('listens for this host only, and not where a file is', async () => {
+      const exports: NbdExport[] = [];
+      await expect(
+        NbdServer.listen({ address: { kind: 'tcp', host: '0.0.0.0', port: 0 }, exports }),
+      ).rejects.toMatchObject({ code: 'permission' });
+      const path = fresh('file');
+      writeFileSync(path, 'x');
+      await expect(NbdServer.listen({ address: { kind: 'unix', path }, exports })).rejects.toMatchObject({
+        code: 'already-exists',
+      });
+      const server = await NbdServer.listen({
+        address: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+        exports,
+      });
+      expect(server.uriOf('x')).toMatch(/^nbd:\/\/127\.0\.0\.1:\d+\/x$/);
+      await server.close();
+    });
+  },
+);
+
+describeWith({ programs: ['qemu-nbd', 'qemu-img'] }, 'NBD client and qemu-nbd', () => {
+  const images: ChildProcess[] = [];
+  afterAll(() => void images.splice(0).forEach((child) => child.kill('SIGKILL')));
+
+  describeBlockNode(
+    'nbd to qemu-nbd',
+    async (size) => {
+      const image = fresh('peer.qcow2');
+      const socket = fresh('peer.sock');
+      execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', image, String(size)]);
+      images.push(
+        await start(
+          'qemu-nbd',
+          ['-f', 'qcow2', '-e', '3', '--discard=unmap', '-k', socket, image, '-t'],
+          socket,
+        ),
+      );
+      return openProtocol(uriOf(socket), { readOnly: false }, environment);
+    },
+    { runs: 6 },
+  );
+
+  test('goes on with a server that was killed and started again', async () => {
+    const image = fresh('again.raw');
+    const socket = fresh('again.sock');
+    await sh('qemu-img', 'create', '-q', '-f', 'raw', image, '8M');
+    const args = ['-t', '-f', 'raw', '-k', socket, image];
+    const first = await start('qemu-nbd', args, socket);
+    const node = await openOurs(uriOf(socket), { 'reconnect-delay': 20 });
+    const writes = Array.from({ length: 64 }, (_, index) =>
+      node.write(index * 65536, new Uint8Array(65536).fill(index + 1)),
+    );
+    first.kill('SIGKILL');
+    await new Promise((resolve) => first.once('exit', resolve));
+    rmSync(socket, { force: true });
+    await start('qemu-nbd', args, socket);
+    await Promise.all(writes);
+    const bytes = new Uint8Array(65536);
+    for (let index = 0; index < 64; index++) {
+      await node.read(index * 65536, bytes);
+      expect(bytes[65535]).toBe(index + 1);
+    }
+  }, 60_000);
+
+  test('a bitmap shows in the map', async () => {
+    const image = await motley();
+    const socket = fresh('bitmap.sock');
+    await start('qemu-nbd', ['-r', '-t', '-f', 'qcow2', '-B', 'b0', '-k', socket, image], socket);
+    const node = await openOurs(uriOf(socket), { 'x-dirty-bitmap': 'qemu:dirty-bitmap:b0' }, true);
+    expect(await node.map(0, 32 * MIB)).toMatchObject({ length: 10 * MIB, data: true });
+    expect(await node.map(10 * MIB, 22 * MIB)).toMatchObject({ length: MIB, data: false });
+  }, 60_000);
+});
+
+describeWith({ programs: ['nbdkit'] }, 'NBD client and nbdkit', () => {
+  const nbdkit = async (...args: string[]): Promise<string> => {
+    const socket = fresh('kit.sock');
+    await start('nbdkit', ['-f', '-U', socket, ...args], socket);
+    return uriOf(socket);
+  };
+  const roundTrip = async (node: BlockNode): Promise<void> => {
+    const bytes = Uint8Array.from({ length: 3 * MIB }, (_, index) => (index * 7) >> 8);
+    await node.write(1000, bytes);
+    await node.writeZeroes(2000, 100_000);
+    await node.flush();
+    bytes.fill(0, 1000, 101_000);
+    const back = new Uint8Array(bytes.length);
+    await node.read(1000, back);
+    expect(Buffer.compare(back, bytes)).toBe(0);
+    for (let at = 0; at < node.size;) at += (await node.map(at, node.size - at)).length;
+  };
+
+  test.each([
+    ['structured replies', ['memory', '8M']],
+    ['simple replies', ['--no-sr', 'memory', '8M']],
+    ['the first of the new handshakes', ['--mask-handshake=0', 'memory', '8M']],
+    ['replies late and out of order', ['--filter=delay', 'memory', '8M', 'rdelay=20ms', 'wdelay=10ms']],
+    ['no zeroes of its own', ['--filter=nozero', 'memory', '8M', 'zeromode=none']],
+    [
+      'blocks of 512 bytes',
+      [
+        '--filter=blocksize-policy',
+        'memory',
+        '8M',
+        'blocksize-minimum=512',
+        'blocksize-maximum=1M',
+        'blocksize-error-policy=error',
+      ],
+    ],
+  ])(
+    'a server with %s',
+    async (_name, args) => {
+      await roundTrip(await openOurs(await nbdkit(...args)));
+    },
+    30_000,
+  );
+
+  test('a server of before options', async () => {
+    // This nbdkit offers zeroing and flushing in that mode, and then refuses both.
+    const node = await openOurs(await nbdkit('-o', 'memory', '8M'));
+    const bytes = new Uint8Array(3 * MIB).fill(7);
+    await node.write(1000, bytes);
+    await node.read(999, bytes);
+    expect([bytes[0], bytes[1], bytes[3 * MIB - 1]]).toEqual([0, 7, 7]);
+  }, 30_000);
+
+  test('errors come to the caller, and only to him', async () => {
+    const uri = await nbdkit('--filter=error', 'memory', '8M', 'error-pread=ENOSPC', 'error-pread-rate=50%');
+    const node = await openOurs(uri);
+    const results = await Promise.allSettled(
+      Array.from({ length: 100 }, (_, index) => node.read(index * 4096, new Uint8Array(4096))),
+    );
+    const failed = results.filter((each) => each.status === 'rejected');
+    expect(failed.length).toBeGreaterThan(10);
+    expect(failed.length).toBeLessThan(90);
+    expect(failed[0]!.reason).toMatchObject({ code: 'io' });
+    await node.write(0, new Uint8Array(512));
+  }, 30_000);
+
+  test('an export that is not there', async () => {
+    const uri = await nbdkit(
+      '--filter=exportname',
+      'memory',
+      '8M',
+      'exportname-strict=true',
+      'exportname=yes',
+    );
+    await openOurs(uri.replace('///', '///yes'));
+    await expect(openOurs(uri.replace('///', '///no'))).rejects.toThrow(/'no'/);
+  }, 30_000);
+});
+
+describeWith({ programs: ['openssl', 'qemu-nbd', 'qemu-img', 'nbdkit', 'nbdinfo'] }, 'NBD over TLS', () => {
+  let pki = '';
+  let stranger = '';
+  let keys = '';
+  let image = '';
+
+  /** An authority, and a server and a client that it vouches for. */
+  const makePki = (path: string): void => {
+    mkdirSync(path);
+    const openssl = (...args: string[]): void =>
+      void execFileSync('openssl', args, { cwd: path, stdio: 'ignore' });
+    openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      'ca-key.pem',
+      '-out',
+      'ca-cert.pem',
+      '-days',
+      '2',
+      '-subj',
+      '/CN=authority',
+      '-addext',
+      'basicConstraints=critical,CA:TRUE',
+      '-addext',
+      'keyUsage=critical,keyCertSign,cRLSign',
+    );
+    for (const role of ['server', 'client']) {
+      openssl(
+        'req',
+        '-newkey',
+        'rsa:2048',
+        '-nodes',
+        '-keyout',
+        `${role}-key.pem`,
+        '-out',
+        `${role}.csr`,
+        '-subj',
+        `/CN=${role === 'server' ? 'localhost' : role}`,
+      );
+      writeFileSync(
+        join(path, 'extensions'),
+        `basicConstraints=CA:FALSE\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=${role}Auth\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n`,
+      );
+      openssl(
+        'x509',
+        '-req',
+        '-in',
+        `${role}.csr`,
+        '-CA',
+        'ca-cert.pem',
+        '-CAkey',
+        'ca-key.pem',
+        '-CAcreateserial',
+        '-out',
+        `${role}-cert.pem`,
+        '-days',
+        '2',
+        '-extfile',
+        'extensions',
+      );
+    }
+  };
+
+  beforeAll(async () => {
+    pki = join(folder, 'pki');
+    stranger = join(folder, 'stranger');
+    makePki(pki);
+    makePki(stranger);
+    keys = join(folder, 'keys.psk');
+    writeFileSync(keys, 'alice:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n');
+    image = await motley();
+  }, 60_000);
+
+  const tcp = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+  const serveTls = async (
+    tls: NonNullable<NbdServerOptions['tls']>,
+  ): Promise<{ readonly port: number; readonly server: NbdServer }> => {
+    const { server } = await serve(image, { readOnly: true, server: { address: tcp, tls } });
+    if (server.address.kind !== 'tcp') throw new Error('no port');
+    return { port: server.address.port, server };
+  };
+  const qemu = (port: number, folderOfClient: string): Promise<string> =>
+    sh(
+      'qemu-img',
+      'compare',
+      '--object',
+      `tls-creds-x509,id=tls0,dir=${folderOfClient},endpoint=client`,
+      '--image-opts',
+      `driver=qcow2,read-only=on,file.filename=${image}`,
+      `driver=raw,file.driver=nbd,file.host=127.0.0.1,file.port=${port},file.tls-creds=tls0,file.tls-hostname=localhost`,
+    );
+
+  test('QEMU and libnbd come with a certificate, and not with a wrong one or none', async () => {
+    const { port } = await serveTls({
+      credentials: loadCertificates(pki, 'server'),
+      required: true,
+      verifyPeer: true,
+    });
+    expect(await qemu(port, pki)).toContain('identical');
+    await expect(qemu(port, stranger)).rejects.toThrow();
+    const uri = (from: string): string => `nbds://localhost:${port}/?tls-certificates=${from}`;
+    expect(await sh('nbdinfo', '--size', uri(pki))).toBe(`${32 * MIB}\n`);
+    await expect(sh('nbdinfo', '--size', uri(stranger))).rejects.toThrow();
+    await expect(sh('nbdinfo', '--size', `nbd://localhost:${port}/`)).rejects.toThrow();
+    const node = await openOurs(uri(pki), {}, true);
+    const bytes = new Uint8Array(3 * MIB);
+    await node.read(MIB, bytes);
+    expect(bytes[0]).toBe(1);
+    await expect(openOurs(uri(stranger), {}, true)).rejects.toMatchObject({ code: 'permission' });
+    await expect(openOurs(`nbd://localhost:${port}/`, {}, true)).rejects.toMatchObject({
+      code: 'permission',
+    });
+    await expect(openOurs(`${uri(pki)}&tls-hostname=other`, {}, true)).rejects.toMatchObject({
+      code: 'permission',
+    });
+  }, 60_000);
+
+  test('a client that trusts the server is not trusted for it', async () => {
+    const { port, server } = await serveTls({
+      credentials: loadCertificates(pki, 'server'),
+      required: true,
+      verifyPeer: true,
+    });
+    const nameless = join(folder, 'nameless');
+    const forged = join(folder, 'forged');
+    for (const path of [nameless, forged]) {
+      mkdirSync(path);
+      cpSync(join(pki, 'ca-cert.pem'), join(path, 'ca-cert.pem'));
+    }
+    for (const file of ['client-cert.pem', 'client-key.pem'])
+      cpSync(join(stranger, file), join(forged, file));
+    for (const path of [nameless, forged]) {
+      const uri = `nbds://localhost:${port}/?tls-certificates=${path}`;
+      await expect(openOurs(uri, {}, true)).rejects.toThrow();
+      await expect(sh('nbdinfo', '--size', uri)).rejects.toThrow();
+      await expect(qemu(port, path)).rejects.toThrow();
+    }
+    expect(server.clients).toBe(0);
+  }, 60_000);
+
+  test('TLS as an offer', async () => {
+    const { port } = await serveTls({
+      credentials: loadCertificates(pki, 'server'),
+      required: false,
+      verifyPeer: false,
+    });
+    await openOurs(`nbd://localhost:${port}/`, {}, true);
+    await openOurs(`nbds://localhost:${port}/?tls-certificates=${pki}`, {}, true);
+    expect(await sh('nbdinfo', '--size', `nbd://localhost:${port}/`)).toBe(`${32 * MIB}\n`);
+  }, 60_000);
+
+  test('shared keys', async () => {
+    const { port } = await serveTls({ credentials: loadPskFile(keys), required: true, verifyPeer: false });
+    const uri = (user: string): string => `nbds://${user}@localhost:${port}/?tls-psk-file=${keys}`;
+    expect(await sh('nbdinfo', '--size', uri('alice'))).toBe(`${32 * MIB}\n`);
+    await openOurs(uri('alice'), {}, true);
+    await expect(openOurs(uri('mallory'), {}, true)).rejects.toMatchObject({ code: 'not-found' });
+    const wrong = fresh('wrong.psk');
+    writeFileSync(wrong, 'alice:ff\n');
+    await expect(openOurs(uri('alice').replace(keys, wrong), {}, true)).rejects.toMatchObject({
+      code: 'permission',
+    });
+  }, 60_000);
+
+  test('our client with qemu-nbd and nbdkit', async () => {
+    const socket = fresh('tls.sock');
+    const creds = `tls-creds-x509,id=tls0,dir=${pki},endpoint=server,verify-peer=yes`;
+    await start(
+      'qemu-nbd',
+      ['-r', '-t', '-e', '4', '--object', creds, '--tls-creds', 'tls0', '-f', 'qcow2', '-k', socket, image],
+      socket,
+    );
+    const tlsUri = uriOf(socket).replace('nbd+', 'nbds+');
+    const node = await openOurs(tlsUri, { 'tls-certificates': pki }, true);
+    const bytes = new Uint8Array(3 * MIB);
+    await node.read(MIB, bytes);
+    expect(bytes[0]).toBe(1);
+    const psk = fresh('psk.sock');
+    await start('nbdkit', ['-f', '-U', psk, '--tls=require', `--tls-psk=${keys}`, 'memory', '8M'], psk);
+    const secret = await openOurs(uriOf(psk).replace('nbd+', 'nbds+'), {
+      'tls-psk-file': keys,
+      'tls-username': 'alice',
+    });
+    await secret.write(5, new Uint8Array(2 * MIB).fill(3));
+    await secret.read(0, bytes);
+    expect([bytes[4], bytes[5]]).toEqual([0, 3]);
+  }, 60_000);
+});
+
+describe('NBD driver', () => {
+  test('says what is wrong', async () => {
+    await expect(openOurs('nbd+unix:///?socket=/no/such.sock')).rejects.toThrow(
+      /can't connect to NBD server: .*\(ENOENT\)/,
+    );
+    await expect(openProtocol({ driver: 'nbd' }, { readOnly: true }, environment)).rejects.toThrow(
+      /needs a URI/,
+    );
+  });
+});
