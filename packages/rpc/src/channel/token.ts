@@ -31,7 +31,7 @@ export function signClaims(purpose: string, claims: object, privateKey: KeyObjec
 }
 
 /**
- * The claims of a token, when this key made it for this purpose. About 60 µs.
+ * The claims of a token, when this key made it for this purpose. 85 µs of a core.
  * @throws PolyvisorError `permission`; why stays here, as the caller may be anybody.
  */
 export function openClaims(purpose: string, token: string, publicKey: KeyObject): unknown {
