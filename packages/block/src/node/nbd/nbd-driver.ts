@@ -129,13 +129,13 @@ export function nbdConnectOptionsOf(target: NbdTarget): NbdConnectOptions {
   };
 }
 
-function open(options: ProtocolOpenOptions): Promise<NbdNode> {
+async function open(options: ProtocolOpenOptions): Promise<NbdNode> {
   const { values, reference, readOnly, growable, logger } = options;
   const target = nbdTargetOf(reference, values);
   const connecting = nbdConnectOptionsOf(target);
   const bitmap = values['x-dirty-bitmap'];
   const contexts = [typeof bitmap === 'string' ? bitmap : ALLOCATION_CONTEXT];
-  return NbdNode.open(nbdConnector(connecting, { exportName: target.exportName, contexts }), {
+  const node = await NbdNode.open(nbdConnector(connecting, { exportName: target.exportName, contexts }), {
     name: connecting.name,
     readOnly,
     growable: growable ?? false,
@@ -144,6 +144,9 @@ function open(options: ProtocolOpenOptions): Promise<NbdNode> {
     logger,
     ...io(options),
   });
+  if (typeof bitmap !== 'string' || node.info.contexts.has(bitmap)) return node;
+  await node.close();
+  throw new PolyvisorError('not-found', { what: 'NBD server has no such context', which: bitmap });
 }
 
 function io({ signal }: ProtocolOpenOptions): { readonly signal?: AbortSignal } {

@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { isMainThread } from 'node:worker_threads';
 import type { Logger } from '@polyvisor/contracts';
 import { PolyvisorError, silentLogger } from '@polyvisor/contracts';
 import { HandshakeReader } from '../../nbd/handshake-reader.ts';
@@ -179,13 +180,10 @@ export class NbdServer {
     if (address.kind === 'unix') await removeStale(address.path);
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(address, cause)));
-      if (address.kind === 'unix') this.#server.listen(address.path, resolve);
+      if (address.kind === 'unix') ownerOnly(() => this.#server.listen(address.path, resolve));
       else this.#server.listen(address.port, address.host, resolve);
     });
-    if (address.kind === 'unix') {
-      chmodSync(address.path, 0o600);
-      return;
-    }
+    if (address.kind === 'unix') return;
     const { port } = this.#server.address() as AddressInfo;
     this.#address = { ...address, port };
   }
@@ -269,6 +267,17 @@ export class NbdServer {
       );
       transport.destroy();
     }
+  }
+}
+
+/** Nobody else may connect, not even for a moment. A worker's mask can't be changed: it does so afterwards. */
+function ownerOnly(server: () => Server): void {
+  const mask = isMainThread ? process.umask(0o177) : undefined;
+  try {
+    const listening = server();
+    if (mask === undefined) listening.once('listening', () => chmodSync(String(listening.address()), 0o600));
+  } finally {
+    if (mask !== undefined) process.umask(mask);
   }
 }
 
