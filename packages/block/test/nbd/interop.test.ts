@@ -11,6 +11,9 @@ import { describeWith } from '@polyvisor/testkit/needs';
 import type { BlockNode } from '../../src/graph/block-node.ts';
 import { openImage, openProtocol } from '../../src/graph/open-image.ts';
 import type { NbdExport } from '../../src/nbd/nbd-export.ts';
+import { put32 } from '../../src/nbd/big-endian.ts';
+import { OPTION, REQUEST_MAGIC } from '../../src/nbd/nbd-protocol.ts';
+import { encodeGo, encodeOption } from '../../src/nbd/option-codec.ts';
 import { NODE_DRIVERS } from '../../src/node/drivers.ts';
 import { withNbdServer } from '../../src/node/nbd/connect-nbd.ts';
 import { nbdConnectOptionsOf } from '../../src/node/nbd/nbd-driver.ts';
@@ -284,6 +287,31 @@ describeWith(
       expect(server.clients).toBe(0);
       await openOurs(uri, {}, true);
       for (const each of silent) each.destroy();
+    }, 30_000);
+
+    test('a client that stops reading harms only itself, and not for long', async () => {
+      const { uri, socket, server } = await serve(await motley(), {
+        readOnly: true,
+        server: { stallTimeoutMs: 1500 },
+      });
+      const lazy = connect(socket);
+      const go = encodeOption(OPTION.go, encodeGo({ name: '', requests: [] }));
+      lazy.write(Uint8Array.of(0, 0, 0, 3));
+      lazy.write(go);
+      const read = new Uint8Array(28);
+      put32(read, 0, REQUEST_MAGIC);
+      put32(read, 24, 8 * MIB);
+      for (let index = 0; index < 100; index++) lazy.write(read);
+      const node = await openOurs(uri, {}, true);
+      const bytes = new Uint8Array(MIB);
+      for (let index = 0; index < 50; index++) await node.read((index % 32) * MIB, bytes);
+      expect(server.clients).toBe(2);
+      for (let wait = 0; wait < 80 && server.clients > 1; wait++) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      expect(server.clients).toBe(1);
+      await node.read(0, bytes);
+      lazy.destroy();
     }, 30_000);
 
     test('listens for this host only, and not where a file is', async () => {
