@@ -1,4 +1,5 @@
 import type { CharBackend } from '@polyvisor/contracts';
+import { PolyvisorError } from '@polyvisor/contracts';
 import type { deviceService } from '@polyvisor/proto/service/device';
 import type { ServiceClient } from '@polyvisor/rpc/channel';
 
@@ -55,14 +56,10 @@ class Bridge implements ConsoleBridge {
     void stream.closed.then((error) => {
       if (this.#stream !== stream) return;
       this.#stream = undefined;
-      // Too slow, or a hiccup; a device host that is dead is followed by another one.
-      if (error !== undefined && !this.#over) setTimeout(() => this.#retry(client), 200).unref();
+      // This side was too slow, and may listen again. A device host that is dead is followed by another one.
+      if (error instanceof PolyvisorError && error.code === 'limit') this.connect(client);
     });
     this.#backend.resume();
-  }
-
-  #retry(client: DeviceClient): void {
-    if (this.#stream === undefined) this.connect(client);
   }
 
   #type(bytes: Uint8Array): number {

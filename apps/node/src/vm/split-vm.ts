@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import type { CharBackend, Logger } from '@polyvisor/contracts';
 import { PolyvisorError } from '@polyvisor/contracts';
 import type { MachineEnd } from '@polyvisor/machine';
@@ -94,6 +95,8 @@ export interface SplitVm {
 /** Time between questions whether a process is well, and how long an answer may take before it counts as hanging. */
 const HEALTH_MS = 5_000;
 const HANG_MS = 30_000;
+/** Time between attempts to attach devices again. */
+const HEAL_MS = 500;
 const START_MS = 30_000;
 const GRACE_MS = 2_000;
 const DRAIN_MS = 2_000;
@@ -150,6 +153,9 @@ class Vm implements SplitVm {
   #shared: SharedParts | undefined;
   #ending = false;
   #closing: Promise<void> | undefined;
+  #healing = false;
+  /** Roles whose process is being replaced. */
+  readonly #restarting = new Set<ProcessRole>();
   #health: NodeJS.Timeout | undefined;
 
   constructor(options: SplitVmOptions, mode: SplitMode) {
@@ -192,6 +198,8 @@ class Vm implements SplitVm {
       ...(role === 'cpu' ? { devices: this.#identity.token('vmm', 'devices') } : {}),
       ...(role === 'devices' ? { block: this.#identity.token('devices', 'block') } : {}),
     };
+    // Nobody listens there any more, and a confined process may not find that out.
+    for (const name of [role, `${role}-metrics`]) rmSync(this.#folder.socket(name), { force: true });
     const child = startProcess({
       command,
       setup: {
@@ -321,6 +329,34 @@ class Vm implements SplitVm {
     if (state === this.state) return;
     this.state = state;
     this.#options.onEvent?.({ kind: 'state', state, message: reason });
+    if (state === 'stalled') void this.#heal();
+  }
+
+  /** While the machine is stalled: a device host that is well, and whose stream has broken, is attached again. */
+  async #heal(): Promise<void> {
+    if (this.#healing) return;
+    this.#healing = true;
+    try {
+      while (this.state === 'stalled' && !this.#ending) {
+        await new Promise((resolve) => setTimeout(resolve, HEAL_MS).unref());
+        const { process: child, connection } = this.#seat('devices');
+        // A dead one is being replaced, and one that doesn't answer can't be attached.
+        if (child === undefined || connection === undefined || this.#restarting.has('devices')) continue;
+        try {
+          await connection.service(healthService).check({ service: '' }, { deadlineMs: HEAL_MS });
+          const { devices } = await this.inspect();
+          const away = devices.some(({ connected }) => !connected);
+          // It may be stalled for another reason: no space behind a disk.
+          if (!away || this.#seat('devices').process !== child || this.#restarting.has('devices')) continue;
+          await this.#attach(false);
+          this.#options.onEvent?.({ kind: 'reattached', message: `devices: process ${child.pid}` });
+        } catch (error) {
+          this.#options.logger.debug({ err: error }, 'devices can not be attached again yet');
+        }
+      }
+    } finally {
+      this.#healing = false;
+    }
   }
 
   async #over(end: MachineEnd): Promise<void> {
@@ -343,7 +379,10 @@ class Vm implements SplitVm {
     if (role === 'cpu') {
       const error = new PolyvisorError('unavailable', { what: 'the CPU process died', limit: how });
       void this.#over({ kind: 'failure', error });
-    } else if (this.state !== 'empty') void this.#restart(seat);
+    } else if (this.state !== 'empty' && !this.#restarting.has(role)) {
+      this.#restarting.add(role);
+      void this.#restart(seat).finally(() => this.#restarting.delete(role));
+    }
   }
 
   /** The process before is dead: nothing of it can come any more. */
@@ -366,9 +405,6 @@ class Vm implements SplitVm {
       } catch (error) {
         if (this.#ending || this.#closing !== undefined) return;
         this.#options.logger.error({ role, err: error }, 'a process could not be restarted');
-        // Its own death would start it once more.
-        const dead = seat.process !== child;
-        if (dead) return;
         seat.process = undefined;
         child.kill();
         await child.ended;
