@@ -14,6 +14,9 @@ import type { BlockHostTask } from './block-host-process.ts';
 
 const script = fileURLToPath(new URL('block-host-process.ts', import.meta.url));
 
+/** Benches give the child their own heap's form. */
+const spaces = process.execArgv.filter((flag) => flag.includes('semi-space'));
+
 /** A block host in another process over a raw image, which can be killed and started again. */
 export class BlockHostChild {
   readonly folder: string;
@@ -56,7 +59,7 @@ export class BlockHostChild {
   async start(): Promise<void> {
     const child = spawn(
       process.execPath,
-      ['--conditions=@polyvisor/source', script, JSON.stringify(this.#task)],
+      [...spaces, '--conditions=@polyvisor/source', script, JSON.stringify(this.#task)],
       { stdio: ['ignore', 'pipe', 'inherit', ...(this.pool?.blockFds ?? [])] },
     );
     this.child = child;

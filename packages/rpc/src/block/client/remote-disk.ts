@@ -73,6 +73,8 @@ export interface RemoteDisk extends BlockBackend {
 
 const BACKOFF_MS = 50;
 const BACKOFF_LIMIT_MS = 1000;
+/** ... while somebody waits: a guest shall see no more of an outage than it lasts. */
+const URGENT_BACKOFF_MS = 100;
 const RETRY_MS = 1000;
 /** Stalls are noticed this late at most. */
 const TICK_MS = 250;
@@ -157,6 +159,7 @@ class Disk implements RemoteDisk, WayListener {
       opening.resolve();
     }).catch((error: unknown) => {
       clearTimeout(timer);
+      this.#die(asPolyvisorError(error));
       opening.reject(error as Error);
     });
   }
@@ -265,7 +268,10 @@ class Disk implements RemoteDisk, WayListener {
   /** Sends what waits, as far as the window and the pool allow. */
   #pump(): void {
     const way = this.#way;
-    if (way === undefined) return;
+    if (way === undefined) {
+      if (this.#pendingPieces === 1) this.#wakeSleep?.();
+      return;
+    }
     while (this.#first < this.#waiting.length) {
       const operation = this.#waiting[this.#first] as Operation;
       const bytes = dataBytesOf(operation.kind, operation.length);
@@ -400,7 +406,7 @@ class Disk implements RemoteDisk, WayListener {
       });
       this.#detach();
       if (this.#dead !== undefined) break;
-      spare = !answered && reason.code === 'unavailable' ? epoch : undefined;
+      spare = !answered && reason.code !== 'precondition' ? epoch : undefined;
       if (reason.code === 'superseded' || (reason.code === 'precondition' && fresh)) {
         this.#die(
           new PolyvisorError('superseded', {
@@ -411,8 +417,11 @@ class Disk implements RemoteDisk, WayListener {
         );
       } else if (!wasOpen && refusals.has(reason.code)) this.#die(reason);
       else {
-        this.#logger.warn({ disk: this.id, reason: reason.message, backoffMs }, 'a block host is away');
-        await this.#sleep(backoffMs);
+        const fields = { disk: this.id, reason: reason.message };
+        if (backoffMs === BACKOFF_MS) this.#logger.warn(fields, 'a block host is away');
+        else this.#logger.debug(fields, 'a block host is still away');
+        const urgent = this.#pendingPieces > 0 && reason.code === 'unavailable';
+        await this.#sleep(urgent ? Math.min(backoffMs, URGENT_BACKOFF_MS) : backoffMs);
         backoffMs = Math.min(2 * backoffMs, BACKOFF_LIMIT_MS);
       }
     }
@@ -441,12 +450,7 @@ class Disk implements RemoteDisk, WayListener {
         receive: (message) => this.#receive(stream, message),
       });
     } catch (error) {
-      if (error instanceof PolyvisorError) return error;
-      return new PolyvisorError('unavailable', {
-        what: "can't reach a block host",
-        limit: String(error),
-        cause: error,
-      });
+      return asPolyvisorError(error);
     }
   }
 
@@ -533,8 +537,9 @@ class Disk implements RemoteDisk, WayListener {
 
   #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = setTimeout(() => this.#wakeSleep?.(), ms);
       this.#wakeSleep = () => {
+        this.#wakeSleep = undefined;
         clearTimeout(timer);
         resolve();
       };
@@ -583,4 +588,13 @@ class Disk implements RemoteDisk, WayListener {
       };
     });
   }
+}
+
+function asPolyvisorError(error: unknown): PolyvisorError {
+  if (error instanceof PolyvisorError) return error;
+  return new PolyvisorError('unavailable', {
+    what: "can't reach a block host",
+    limit: String(error),
+    cause: error,
+  });
 }
