@@ -151,6 +151,8 @@ export function createMachineLife(
     save: () =>
       enqueueFor(async () => {
         refuseWhileRunning("can't save the machine", paused);
+        // A reset since then has told devices elsewhere another state.
+        await quiesceDevices();
         return board.save();
       }),
     load: (parts) =>
@@ -159,6 +161,8 @@ export function createMachineLife(
         if (!paused) await quiesceDevices();
         try {
           await board.load(parts);
+          // Devices elsewhere say only now whether they can be in that state.
+          await quiesceDevices();
         } catch (error) {
           await board.reset();
           throw error;
