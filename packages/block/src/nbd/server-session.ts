@@ -57,6 +57,13 @@ export interface NbdSessionFigures {
   errors: number;
 }
 
+/** What a session has in common with others. */
+export interface NbdSessionDependencies {
+  /** No other client uses the disk: it may be made smaller. */
+  readonly alone?: () => boolean;
+  readonly pool?: SizeClasses;
+}
+
 /**
  * The transmission phase on the server's side: takes requests as they come, in any number up to a limit of count and
  * of bytes, and answers in the order in which they are done.
@@ -72,7 +79,7 @@ export class ServerSession implements NbdTransportHandler {
   readonly #readOnly: boolean;
   readonly #minimum: number;
   readonly #output: ReplyOutput;
-  readonly #pool = new SizeClasses();
+  readonly #pool: SizeClasses;
   readonly #free: ServerRequest[] = [];
   readonly #header = new Uint8Array(REQUEST_BYTES);
   #headerFill = 0;
@@ -90,10 +97,14 @@ export class ServerSession implements NbdTransportHandler {
   #ended: (() => void) | undefined;
   /** Resolves once the connection is closed and nothing is under way any more. */
   readonly finished: Promise<void>;
-  /** Whether another client uses the export: it then can't be made smaller. */
   readonly #alone: () => boolean;
 
-  constructor(transport: NbdTransport, agreement: NbdAgreement, alone: () => boolean = () => true) {
+  /** @param pool buffers, which the sessions of a server may share. */
+  constructor(
+    transport: NbdTransport,
+    agreement: NbdAgreement,
+    { alone = () => true, pool = new SizeClasses() }: NbdSessionDependencies = {},
+  ) {
     const { entry } = agreement;
     this.#transport = transport;
     this.#agreement = agreement;
@@ -102,6 +113,7 @@ export class ServerSession implements NbdTransportHandler {
     this.#readOnly = entry.readOnly || entry.node.readOnly;
     this.#minimum = blockSizesOf(entry).minimum;
     this.#alone = alone;
+    this.#pool = pool;
     this.#output = new ReplyOutput(transport, (callback) => transport.soon(callback));
     this.finished = new Promise((resolve) => (this.#ended = resolve));
   }
@@ -390,7 +402,7 @@ export class ServerSession implements NbdTransportHandler {
     hold: (request, bytes) => this.#hold(request, bytes),
     alone: () => this.#alone(),
     status: (request) => this.#blockStatus(request),
-    pool: this.#pool,
+    pool: () => this.#pool,
   };
 
   async #blockStatus(request: ServerRequest): Promise<void> {
@@ -506,7 +518,7 @@ export class ServerSession implements NbdTransportHandler {
 const CHECK_MESSAGE = new TextEncoder().encode('request does not fit this export');
 
 interface Operations {
-  readonly pool: SizeClasses;
+  pool(): SizeClasses;
   node(): BlockNode;
   /** Nobody waits for the answer any more. */
   gone(): boolean;
@@ -548,14 +560,14 @@ const STARTERS: Readonly<Record<number, Starter>> = {
   [COMMAND.cache]: async (session, request) => {
     const part = Math.min(request.length, PIECE_BYTES);
     session.hold(request, part);
-    const buffer = session.pool.take(part);
+    const buffer = session.pool().take(part);
     try {
       for (const { offset, length } of piecesOf(request.offset, request.length, PIECE_BYTES)) {
         if (session.gone()) return;
         await session.node().read(offset, buffer.subarray(0, length));
       }
     } finally {
-      session.pool.give(buffer);
+      session.pool().give(buffer);
     }
   },
   [COMMAND.blockStatus]: (session, request) => session.status(request),

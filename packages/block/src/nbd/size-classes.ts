@@ -2,26 +2,31 @@
 export const HEADER_ROOM = 32;
 const SMALL_BYTES = 4096;
 const MAX_POOLED_BYTES = 2 * 1024 * 1024;
-/** Bytes that one class keeps. */
-const KEPT_BYTES = 4 * 1024 * 1024;
+/** Bytes that are kept, of all sizes together. */
+const KEPT_BYTES = 32 * 1024 * 1024;
 
 /** Buffers of a few sizes that are used again: a fresh one of megabytes costs more than filling it. */
 export class SizeClasses {
   readonly #free = new Map<number, Uint8Array[]>();
+  #kept = 0;
 
   /** At least {@link HEADER_ROOM} + `length` bytes, holding anything. */
   take(length: number): Uint8Array {
     if (length > MAX_POOLED_BYTES) return new Uint8Array(HEADER_ROOM + length);
     const bytes = classOf(length);
-    return this.#free.get(bytes)?.pop() ?? new Uint8Array(HEADER_ROOM + bytes);
+    const buffer = this.#free.get(bytes)?.pop();
+    if (buffer === undefined) return new Uint8Array(HEADER_ROOM + bytes);
+    this.#kept -= bytes;
+    return buffer;
   }
 
   give(buffer: Uint8Array): void {
     const bytes = buffer.length - HEADER_ROOM;
-    if (bytes > MAX_POOLED_BYTES) return;
+    if (bytes > MAX_POOLED_BYTES || this.#kept + bytes > KEPT_BYTES) return;
+    this.#kept += bytes;
     let free = this.#free.get(bytes);
     if (free === undefined) this.#free.set(bytes, (free = []));
-    if (free.length * bytes < KEPT_BYTES) free.push(buffer);
+    free.push(buffer);
   }
 }
 

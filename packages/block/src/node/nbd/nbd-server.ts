@@ -12,6 +12,7 @@ import type { NbdAddress } from '../../nbd/nbd-uri.ts';
 import { serveHandshake } from '../../nbd/server-handshake.ts';
 import type { NbdOffer } from '../../nbd/server-handshake.ts';
 import { ServerSession } from '../../nbd/server-session.ts';
+import { SizeClasses } from '../../nbd/size-classes.ts';
 import { SocketTransport } from './socket-transport.ts';
 import type { TlsUpgrade } from './socket-transport.ts';
 import { serverUpgrade } from './tls-credentials.ts';
@@ -73,6 +74,7 @@ export class NbdServer {
   readonly #exports: Map<string, NbdExport>;
   readonly #server: Server;
   readonly #upgrade: TlsUpgrade | undefined;
+  readonly #pool = new SizeClasses();
   readonly #clients = new Set<Client>();
   readonly #leaving = new Set<Promise<void>>();
   readonly #watch: NodeJS.Timeout;
@@ -236,7 +238,7 @@ export class NbdServer {
       const alone = (): boolean =>
         ![...this.#clients].some((other) => other !== client && other.entry?.node === entry.node);
       client.entry = entry;
-      client.session = new ServerSession(transport, agreement, alone);
+      client.session = new ServerSession(transport, agreement, { alone, pool: this.#pool });
       client.movedAt = performance.now();
       reader.handOver(client.session);
       this.#logger.info({ export: entry.name, secure: transport.secure }, 'NBD client');
