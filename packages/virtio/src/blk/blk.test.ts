@@ -30,7 +30,8 @@ function range(sector: number, sectors: number, flags = 0): Uint8Array {
 /** A disk in memory whose operations can be held up. */
 class FakeDisk implements BlockBackend {
   readonly bytes = new Uint8Array(4 << 20);
-  readonly sizeBytes = this.bytes.length;
+  sizeBytes = this.bytes.length;
+  resized = (): void => {};
   readonly id = 'disk-7';
   readonly readOnly: boolean;
   readonly log: string[] = [];
@@ -41,6 +42,10 @@ class FakeDisk implements BlockBackend {
 
   constructor(readOnly = false) {
     this.readOnly = readOnly;
+  }
+
+  onResize(callback: () => void): void {
+    this.resized = callback;
   }
 
   hold(): void {
@@ -228,5 +233,14 @@ describe('virtio-blk', () => {
     expect((await driver.completion(0)).data.at(-1)).toBe(0);
     await device.close();
     expect(disk.closed).toBe(true);
+  });
+
+  test('tells the driver of another size, and serves it', async () => {
+    const { driver, disk, status } = setup();
+    expect(driver.config32(0)).toBe(8192);
+    disk.sizeBytes = 1 << 20;
+    disk.resized();
+    expect([driver.config32(0), driver.acknowledge() & 2]).toEqual([2048, 2]);
+    expect([await status(header(IN, 2048), 512), await status(header(IN, 2047), 512)]).toEqual([1, 0]);
   });
 });

@@ -63,6 +63,7 @@ class Blk implements VirtioBlk {
   readonly #statusByte = new Uint8Array(STATUS_BYTES);
   readonly #buffers = new BufferPool();
   readonly #requests: RequestsInFlight;
+  #host: VirtioHost | undefined;
 
   constructor(options: VirtioBlkOptions, dependencies: VirtioBlkDependencies) {
     const { disk } = dependencies;
@@ -82,13 +83,22 @@ class Blk implements VirtioBlk {
       (disk.readOnly ? reg.VIRTIO_BLK_F_RO : reg.VIRTIO_BLK_F_WRITE_ZEROES) |
       (disk.readOnly || disk.discard === undefined ? 0n : reg.VIRTIO_BLK_F_DISCARD) |
       (queues > 1 ? reg.VIRTIO_BLK_F_MQ : 0n);
-    this.#state.capacitySectors = BigInt(disk.sizeBytes / reg.SECTOR_BYTES);
+    this.#setCapacity();
+    disk.onResize?.(() => {
+      this.#setCapacity();
+      this.#host?.configChanged();
+    });
     this.#fillConfig(queues, queueSize);
+  }
+
+  #setCapacity(): void {
+    const sectors = BigInt(Math.floor(this.#disk.sizeBytes / reg.SECTOR_BYTES));
+    this.#state.capacitySectors = sectors;
+    this.#configView.setBigUint64(reg.CONFIG_CAPACITY, sectors, true);
   }
 
   #fillConfig(queues: number, queueSize: number): void {
     const view = this.#configView;
-    view.setBigUint64(reg.CONFIG_CAPACITY, BigInt(this.#disk.sizeBytes / reg.SECTOR_BYTES), true);
     view.setUint32(reg.CONFIG_SIZE_MAX, PIECE_BYTES, true);
     // Two descriptors of a chain are the header's and the status byte's.
     view.setUint32(reg.CONFIG_SEG_MAX, Math.max(1, queueSize - 2), true);
@@ -106,6 +116,7 @@ class Blk implements VirtioBlk {
   }
 
   connect(host: VirtioHost): void {
+    this.#host = host;
     this.#requests.connect(host);
   }
 

@@ -5,8 +5,10 @@
  * so that an operation which outlives a reset can't touch the guest's.
  */
 export interface BlockBackend {
-  /** A multiple of 512. */
+  /** A multiple of 512. May change where there is {@link onResize}. */
   readonly sizeBytes: number;
+  /** Registers who is told that {@link sizeBytes} has changed. Absent: it never does. */
+  onResize?(callback: () => void): void;
   readonly readOnly: boolean;
   /** Serial number that the guest sees, at most 20 bytes of ASCII. */
   readonly id?: string;
