@@ -47,10 +47,10 @@ test('a block host with a volume from the start, and what it counts', async () =
   await disk.read(0, new Uint8Array(4096));
   await disk.flush();
   await disk.close();
+  connection.close();
+  await host.close();
   expect(counted.get('polyvisor_block_operations_total disk0 write')).toBe(1);
   expect(counted.get('polyvisor_block_operation_seconds disk0 flush')).toBe(1);
   expect(counted.get('polyvisor_block_bytes_total disk0 written')).toBe(8192);
   expect(counted.get('polyvisor_block_bytes_total disk0 read')).toBe(4096);
-  connection.close();
-  await host.close();
 });

@@ -183,10 +183,11 @@ export class Volume {
 
   /** Does an operation that was checked. @param data to fill, or to write. Never rejects. */
   run(operation: VolumeOperation, data: Uint8Array | undefined): Promise<OperationStatus> {
-    const begun = performance.now();
     const { kind, length } = operation;
+    const begun = this.metrics.timed(kind) ? performance.now() : Infinity;
     const ended = (status: OperationStatus): OperationStatus => {
-      this.metrics.ended(kind, length, status, (performance.now() - begun) / 1000);
+      const seconds = begun === Infinity ? -1 : (performance.now() - begun) / 1000;
+      this.metrics.ended(kind, length, status, seconds);
       return status;
     };
     let work: Promise<void>;
@@ -229,7 +230,7 @@ export class Volume {
     if (this.#closed) return this.#draining.then(() => {});
     this.#closed = true;
     this.#fence(new PolyvisorError('cancelled', { what: 'a volume was closed', which: this.name }));
-    const closing = this.#draining.then(() => this.node.close());
+    const closing = this.#draining.then(() => this.node.close()).finally(() => this.metrics.close());
     this.#draining = closing;
     this.pool?.onBell(undefined);
     await closing;

@@ -31,7 +31,7 @@ if (!mounted) process.stderr.write('SKIPPED: disk full: needs the right to mount
     const written = disk.write(0, data).then(() => {
       done = true;
     });
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    while (stalls.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
     expect([done, stalls]).toEqual([false, [[true, 'no space left on the host']]]);
     truncateSync(ballast, 0);
     await written;
