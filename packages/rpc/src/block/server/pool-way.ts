@@ -93,7 +93,7 @@ export class PoolWay implements AttachmentWay {
     this.#busy[slot] = 1;
     const bounced = place !== undefined && !this.#direct ? Buffer.allocUnsafeSlow(bytes) : undefined;
     if (kind === 'write' && place !== undefined) bounced?.set(place);
-    void volume.run(operation, bounced ?? place).then((status) => {
+    volume.run(operation, bounced ?? place, (status) => {
       if (kind === 'read' && status === 'done' && bounced !== undefined && !this.#stopped)
         place?.set(bounced);
       window.end(bytes);

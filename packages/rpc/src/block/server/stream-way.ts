@@ -38,7 +38,7 @@ export class StreamWay implements AttachmentWay {
     this.#ids.add(id);
     // Not zeroed: a read fills all of it, or nothing of it is sent.
     const buffer = kind === 'read' ? Buffer.allocUnsafeSlow(length) : data;
-    void volume.run(operation, buffer).then((status) => {
+    volume.run(operation, buffer, (status) => {
       window.end(bytes);
       this.#ids.delete(id);
       if (!this.#stopped) this.#add(id, status, kind === 'read' ? buffer : undefined);

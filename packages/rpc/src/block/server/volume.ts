@@ -181,14 +181,21 @@ export class Volume {
     return new PolyvisorError(code, { what, which: this.name, ...(limit === '' ? {} : { limit }) });
   }
 
-  /** Does an operation that was checked. @param data to fill, or to write. Never rejects. */
-  run(operation: VolumeOperation, data: Uint8Array | undefined): Promise<OperationStatus> {
+  /**
+   * Does an operation that was checked.
+   * @param data to fill, or to write. @param done told once how it ended, later.
+   */
+  run(
+    operation: VolumeOperation,
+    data: Uint8Array | undefined,
+    done: (status: OperationStatus) => void,
+  ): void {
     const { kind, length } = operation;
     const begun = this.metrics.timed(kind) ? performance.now() : Infinity;
-    const ended = (status: OperationStatus): OperationStatus => {
+    const ended = (status: OperationStatus): void => {
       const seconds = begun === Infinity ? -1 : (performance.now() - begun) / 1000;
       this.metrics.ended(kind, length, status, seconds);
-      return status;
+      done(status);
     };
     let work: Promise<void>;
     try {
@@ -196,11 +203,11 @@ export class Volume {
     } catch (error) {
       work = Promise.reject(error as Error);
     }
-    return work.then(
+    work.then(
       () => ended('done'),
       (error: unknown) => {
         this.#logFailure(operation, error);
-        return ended(statusOfFailure(error));
+        ended(statusOfFailure(error));
       },
     );
   }
