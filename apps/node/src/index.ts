@@ -1,1 +1,2 @@
+export * from './service/index.ts';
 export * from './vm/index.ts';

@@ -1,6 +1,7 @@
 import type { CommandSpec, OptionSpec } from './command-spec.ts';
 import { CERTS_COMMANDS } from './certs-commands.ts';
 import { IMG_COMMANDS } from './img-commands.ts';
+import { NODE_COMMANDS } from './node-commands.ts';
 import { SERVE_COMMANDS } from './serve-commands.ts';
 import { NBD_COMMANDS } from './nbd-commands.ts';
 import { RUN_ONLY_OPTIONS, RUN_SETTINGS } from './run-options.ts';
@@ -117,6 +118,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...IMG_COMMANDS,
   ...SERVE_COMMANDS,
+  ...NODE_COMMANDS,
   ...CERTS_COMMANDS,
   ...NBD_COMMANDS,
   {

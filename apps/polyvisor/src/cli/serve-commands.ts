@@ -51,8 +51,7 @@ const ROLES: readonly (readonly [role: 'cpu' | 'devices' | 'block', what: string
   ['block', 'disk images (polyvisor.block.v1)'],
 ];
 
-/** Processes that serve others. */
-export const SERVE_COMMANDS: readonly CommandSpec[] = ROLES.map(([role, what]) => ({
+const ROLE_COMMANDS: readonly CommandSpec[] = ROLES.map(([role, what]) => ({
   name: `serve ${role}`,
   summary: `Serve ${what} until a signal.`,
   options: ROLE_OPTIONS,
@@ -66,3 +65,49 @@ export const SERVE_COMMANDS: readonly CommandSpec[] = ROLES.map(([role, what]) =
     return (context) => serveRole(role, context);
   },
 }));
+
+/** Processes that serve others. */
+export const SERVE_COMMANDS: readonly CommandSpec[] = [
+  ...ROLE_COMMANDS,
+  {
+    name: 'serve node',
+    summary: 'Serve this machine: create, run and supervise VMs (polyvisor.node.v1) until a signal.',
+    options: [
+      { ...LISTEN, help: `${LISTEN.help} (default: node.sock in the state folder)` },
+      TLS,
+      INSECURE,
+      {
+        name: 'state',
+        value: 'FOLDER',
+        help: 'database, logs and consoles (default: /var/lib/polyvisor for root, else ~/.local/state/polyvisor)',
+        completion: 'folder',
+      },
+      {
+        name: 'metrics',
+        value: 'ADDRESS',
+        help: 'figures of all processes for Prometheus, such as 127.0.0.1:9100',
+      },
+      { name: 'cpus', value: 'N', help: "CPUs that VMs may have together (default: this machine's)" },
+      {
+        name: 'memory',
+        value: 'SIZE',
+        help: "memory that VMs may have together (default: seven eighths of this machine's)",
+      },
+      {
+        name: 'confine',
+        negatable: true,
+        help: 'confine the processes of VMs (default); --no-confine is for debugging',
+      },
+      LOG_LEVEL,
+    ],
+    notes: [
+      ...NOTES,
+      'When the node ends, so do its VMs; those with a restart policy start again with the next node.',
+    ],
+    examples: [
+      'polyvisor serve node',
+      'polyvisor serve node --listen tcp:0.0.0.0:7000 --tls /etc/polyvisor/node --metrics 127.0.0.1:9100',
+    ],
+    load: async () => (await import('../commands/serve-node.ts')).serveNode,
+  },
+];

@@ -4,7 +4,6 @@ import type { SplitMode } from '@polyvisor/node/vm';
 import type { CommandHandler, OptionValues } from '../cli/command-spec.ts';
 import { optionText } from '../cli/option-text.ts';
 import { INIT_GREETING } from '../image/init-greeting.ts';
-import { DEFAULT_IMAGE } from '../image/image-name.ts';
 import { defaultSources, resolveBootFiles } from '../run/boot-files.ts';
 import { checkFiles } from '../run/check-files.ts';
 import { createLineLogger, LOG_LEVELS } from '../run/stderr-logger.ts';
@@ -12,10 +11,9 @@ import type { LogLevel } from '../run/stderr-logger.ts';
 import { runMachine } from '../run/run-machine.ts';
 import type { RunEnvironment } from '../run/run-machine.ts';
 import { selfCommand } from '../run/self-command.ts';
-import { checkSettings, type SettingProblem } from '../settings/check-settings.ts';
 import { choiceOf } from '../settings/key-values.ts';
-import { withDefaults, type GivenSettings, type RunSettings } from '../settings/run-settings.ts';
-import { settingsFromOptions } from '../settings/settings-from-options.ts';
+import { readSettings } from '../settings/read-settings.ts';
+import type { RunSettings } from '../settings/run-settings.ts';
 
 /** Device number of /dev/null on Linux. */
 const NULL_DEVICE = 0x103;
@@ -75,36 +73,6 @@ async function splitMachine(
   const command = selfCommand();
   return (config) =>
     createSplitMachine(config, { command, logLevel, confine, ...(mode === undefined ? {} : { mode }) });
-}
-
-/** Joins file, options and defaults. Errors: one per mistake. */
-async function readSettings(options: OptionValues): Promise<RunSettings> {
-  const given = settingsFromOptions(options, process.cwd());
-  const path = optionText(options, 'config');
-  const file =
-    path === undefined
-      ? undefined
-      : (await import('../settings/settings-from-file.ts')).settingsFromFile(path);
-  const settings = withDefaults(merge(file?.given ?? {}, given), DEFAULT_IMAGE);
-  const problems = checkSettings(settings).map((problem) => {
-    const fromFile = file !== undefined && options[problem.setting] === undefined;
-    return fromFile ? file.locate(problem) : nameOption(problem);
-  });
-  if (problems.length > 1) throw new AggregateError(problems);
-  if (problems.length === 1) throw problems[0]!;
-  return settings;
-}
-
-/** An option wins over the file; a kernel on the command line also displaces the file's image, and the other way round. */
-function merge(file: GivenSettings, options: GivenSettings): GivenSettings {
-  const base = { ...file };
-  if (options.kernel !== undefined && options.image === undefined) delete base.image;
-  if (options.image !== undefined && options.kernel === undefined) delete base.kernel;
-  return { ...base, ...options };
-}
-
-function nameOption({ setting, ...parts }: SettingProblem): PolyvisorError {
-  return new PolyvisorError('invalid-argument', { ...parts, what: `--${setting}: ${parts.what}` });
 }
 
 /** What the default guest's init takes from its environment: a serial line can't tell the terminal's kind and size. */

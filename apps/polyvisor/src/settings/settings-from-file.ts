@@ -27,7 +27,11 @@ export interface SettingsFile {
  * Errors: one PolyvisorError, or an AggregateError with every mistake in the file, each with line and field.
  */
 export function settingsFromFile(file: string): SettingsFile {
-  const text = readText(file);
+  return settingsFromText(readText(file), file);
+}
+
+/** Reads the text of a configuration file; `file` is what complaints call it, and whose folder paths count from. */
+export function settingsFromText(text: string, file: string): SettingsFile {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,
