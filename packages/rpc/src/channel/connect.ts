@@ -111,7 +111,7 @@ export function connect<S extends ServiceMethods>(
       'grpc.enable_http_proxy': 0,
       // A process that is started again is back within a second; the guest waits for it.
       'grpc.initial_reconnect_backoff_ms': 50,
-      'grpc.max_reconnect_backoff_ms': 1_000,
+      'grpc.max_reconnect_backoff_ms': 250,
       // An address can't be asked for by name, and who is there is checked by role.
       ...(where.kind === 'tcp' && isIP(where.host) !== 0
         ? { 'grpc.ssl_target_name_override': 'polyvisor' }

@@ -133,12 +133,12 @@ describe.each([true, false])(
               sizeBytes: bytes.length,
               readOnly: false,
               async read(offset: number, target: Uint8Array) {
-                await turn();
+                await turns(offset);
                 if (!alive) return new Promise<void>(() => {});
                 target.set(bytes.subarray(offset, offset + target.length));
               },
               async write(offset: number, source: Uint8Array) {
-                await turn();
+                await turns(offset);
                 if (!alive) return new Promise<void>(() => {});
                 bytes.set(source, offset);
                 await turn();
@@ -210,7 +210,7 @@ describe.each([true, false])(
           for (let sector = 0; sector < 16; sector++) expect(bytes[sector * 512]).toBe(expected[sector]);
           group.close();
         }),
-        { numRuns: 60 },
+        { numRuns: 120 },
       );
     });
   },

@@ -192,7 +192,8 @@ test('a newer user waits for what the older one began, and fences it', async () 
 test('sizes change while a disk is attached', async () => {
   const host = new TestHost(new MemoryNode({ size: MIB }));
   const sizes: number[] = [];
-  const disk = await host.open(0, { onResize: (size) => sizes.push(size) });
+  const disk = await host.open(0);
+  disk.onResize(() => sizes.push(disk.sizeBytes));
   await host.server.resize('disk0', 2 * MIB, false);
   await expect(host.server.resize('disk0', MIB, false)).rejects.toMatchObject({ code: 'invalid-argument' });
   await pause(20);

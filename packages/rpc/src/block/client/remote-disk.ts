@@ -40,8 +40,6 @@ export interface RemoteDiskOptions {
   readonly policy?: ErrorPolicy;
   /** Operations wait, and for what; or all go on. Called when that changes. */
   readonly onStall?: (active: boolean, reason: string) => void;
-  /** The volume has another size. */
-  readonly onResize?: (sizeBytes: number) => void;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
   /** The disk's pool, where this process has inherited it; the disk's from then on. */
@@ -116,6 +114,7 @@ class Disk implements RemoteDisk, WayListener {
   #waiting: Operation[] = [];
   #first = 0;
   #order = 0;
+  #resized = (): void => {};
   #windowBytes = WINDOW_BYTES;
   #bytesUnderWay = 0;
   #pendingPieces = 0;
@@ -490,7 +489,11 @@ class Disk implements RemoteDisk, WayListener {
   #setSize(size: number): void {
     const before = this.sizeBytes;
     this.sizeBytes = size - (size % SECTOR_BYTES);
-    if (before !== 0 && before !== this.sizeBytes) this.#options.onResize?.(this.sizeBytes);
+    if (before !== 0 && before !== this.sizeBytes) this.#resized();
+  }
+
+  onResize(callback: () => void): void {
+    this.#resized = callback;
   }
 
   /** Says that this side is there, and notices when the block host is not. */
