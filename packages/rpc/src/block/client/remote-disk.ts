@@ -55,6 +55,7 @@ export interface RemoteDiskOptions {
  * and completes once. Data of a write must not change, and what a read fills must not be looked at, until then.
  */
 export interface RemoteDisk extends BlockBackend {
+  onResize(callback: () => void): void;
   readonly id: string;
   discard(offset: number, length: number): Promise<void>;
   writeZeroes(offset: number, length: number, mayUnmap: boolean): Promise<void>;
