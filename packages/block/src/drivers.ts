@@ -1,4 +1,5 @@
 import type { DriverRow } from './graph/driver.ts';
+import { probeLuks } from './luks/probe-luks.ts';
 import { probeQcow } from './qcow/probe-qcow.ts';
 import { probeQcow2 } from './qcow2/probe-qcow2.ts';
 import { probeVdi } from './vdi/probe-vdi.ts';
@@ -61,6 +62,13 @@ export const DRIVERS: readonly DriverRow[] = [
     load: async () => (await import('./vhdx/vhdx-driver.ts')).vhdxDriver,
   },
   {
+    kind: 'format',
+    name: 'luks',
+    help: 'an encrypted raw disk',
+    probe: probeLuks,
+    load: async () => (await import('./luks/luks-driver.ts')).luksDriver,
+  },
+  {
     kind: 'filter',
     name: 'throttle',
     help: 'limits operations and bytes a second',
@@ -96,6 +104,12 @@ export const DRIVERS: readonly DriverRow[] = [
     schemes: ['http', 'https'],
     help: 'a file on a web server, read-only, by ranges',
     load: async () => (await import('./http/http-driver.ts')).httpDriver,
+  },
+  {
+    kind: 'protocol',
+    name: 'null-co',
+    help: 'drops what is written and gives zeroes: for measuring',
+    load: async () => (await import('./null/null-driver.ts')).nullDriver,
   },
   {
     kind: 'protocol',

@@ -372,6 +372,7 @@ export const IMG_COMMANDS: readonly CommandSpec[] = [
       { name: 'cmd', short: 'c', value: 'COMMAND', repeat: true, help: 'run this command; may be repeated' },
       FORMAT,
       { name: 'read-only', short: 'r', help: 'open it read-only' },
+      { name: 'snapshot', short: 's', help: 'drop what is written when it is closed' },
       { name: 'no-cache', short: 'n', help: "go past the host's page cache" },
       TARGET_CACHE,
       one('discard', 'd', 'MODE', 'what becomes of discards', ['unmap', 'ignore', 'off', 'on']),

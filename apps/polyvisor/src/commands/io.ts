@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
-import { openImage } from '@polyvisor/block';
+import type { BlockEnvironment, FormatNode, ImageReference, Json, OpenImageOptions } from '@polyvisor/block';
+import { openImage, openOverlay } from '@polyvisor/block';
 import { PolyvisorError } from '@polyvisor/contracts';
 import type { CommandHandler } from '../cli/command-spec.ts';
 import { cacheMode, environmentOf, lastText, openingOf, referenceOf } from '../img/image-access.ts';
@@ -15,11 +16,14 @@ export const io: CommandHandler = async ({ options, operands }) => {
   const discard = lastText(options, 'discard');
   const shell = new IoShell(
     {
-      open: (text, { readOnly, asOptions, format }) =>
-        openImage(
-          referenceOf(text, asOptions),
+      open: (text, { readOnly, asOptions, options: more, format, snapshot }) =>
+        open(
+          more === undefined
+            ? referenceOf(text, asOptions)
+            : { ...(referenceOf(more, true) as { readonly [name: string]: Json }), filename: text },
+          snapshot === true,
           {
-            ...openingOf({ ...options, format: undefined }, { readOnly }),
+            ...openingOf({ ...options, format: undefined }, { readOnly: readOnly && snapshot !== true }),
             ...(format === undefined ? {} : { format }),
             protocol: {
               'immediate-writes': true,
@@ -29,7 +33,7 @@ export const io: CommandHandler = async ({ options, operands }) => {
           },
           environment,
         ).catch((error: unknown) => {
-          throw openFailure(error, text, `can't open device ${text}`);
+          throw openFailure(error, text, asOptions ? "can't open" : `can't open device ${text}`);
         }),
     },
     (text) => void process.stdout.write(text),
@@ -41,6 +45,7 @@ export const io: CommandHandler = async ({ options, operands }) => {
       text: file,
       readOnly: options['read-only'] === true,
       asOptions: options['image-opts'] === true,
+      snapshot: options['snapshot'] === true,
       ...(format === undefined ? {} : { format }),
     };
     shell.image = await shell.opener.open(file, reference);
@@ -65,6 +70,18 @@ export const io: CommandHandler = async ({ options, operands }) => {
   return failed ? 1 : 0;
 };
 
+/** With `snapshot`, the image stays as it is: what is written goes to an overlay in memory. */
+async function open(
+  reference: ImageReference,
+  snapshot: boolean,
+  opening: OpenImageOptions,
+  environment: BlockEnvironment,
+): Promise<FormatNode> {
+  if (!snapshot) return openImage(reference, opening, environment);
+  const backing = await openImage(reference, { ...opening, readOnly: true }, environment);
+  return openOverlay(backing);
+}
+
 async function readCommands(shell: IoShell, run: (line: string) => Promise<void>): Promise<void> {
   const terminal = process.stdin.isTTY === true;
   const input = createInterface({
@@ -80,7 +97,7 @@ async function readCommands(shell: IoShell, run: (line: string) => Promise<void>
       if (shell.quit) return;
       prompt();
     }
-    process.stdout.write('\n');
+    if (terminal) process.stdout.write('\n');
   } catch (error) {
     if (!(error instanceof PolyvisorError)) throw error;
     process.stderr.write(`polyvisor: ${error.message}\n`);

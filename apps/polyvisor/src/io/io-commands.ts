@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { PolyvisorError } from '@polyvisor/contracts';
 import { blockStatus, FaultNode } from '@polyvisor/block';
 import type { BlockNode, FaultEvent, FormatNode, ResizeOptions } from '@polyvisor/block';
 import { formatSize } from '../img/format-size.ts';
@@ -87,7 +88,9 @@ async function runRead(
   }
   const bytes = new Uint8Array(length).fill(0xab);
   const begun = performance.now();
-  if (!(await attempt(shell, name, () => image.read(offset, bytes)))) return false;
+  const reading = (): Promise<void> =>
+    flags.has('b') ? vmStateOf(image).read(offset, bytes) : image.read(offset, bytes);
+  if (!(await attempt(shell, name, reading))) return false;
   const ms = performance.now() - begun;
   let equal = true;
   if (pattern !== undefined && bytes.subarray(from, from + checked).some((byte) => byte !== pattern)) {
@@ -118,7 +121,7 @@ async function runWrite(
   if (flags.has('u') && !zeroes) throw new IoMistake('-u requires -z to be specified\n');
   if (flags.has('c') && zeroes) throw new IoMistake('-c and -z cannot be specified at the same time\n');
   if (image.readOnly) {
-    shell.print('Block node is read-only\n');
+    process.stderr.write('polyvisor: Block node is read-only\n');
     return false;
   }
   const bytes = zeroes ? undefined : contents(values, length);
@@ -127,7 +130,8 @@ async function runWrite(
     const fua = flags.has('f');
     if (bytes === undefined) {
       await image.writeZeroes(offset, length, { fua, mayUnmap: flags.has('u'), onlyFast: flags.has('n') });
-    } else if (flags.has('c')) await writeCompressed(image, offset, bytes);
+    } else if (flags.has('b')) await vmStateOf(image).write(offset, bytes);
+    else if (flags.has('c')) await writeCompressed(image, offset, bytes);
     else await image.write(offset, bytes, { fua });
   });
   if (!done) return false;
@@ -208,6 +212,27 @@ function faultOf({ image }: IoShell): FaultNode {
   throw new IoMistake('Could not set a breakpoint: Operation not supported\n');
 }
 
+/** Mistakes of a command that goes on by itself are printed. */
+function told(shell: IoShell, work: Promise<boolean>): Promise<boolean> {
+  return work.catch((error: unknown) => {
+    if (!(error instanceof IoMistake)) throw error;
+    shell.print(error.message);
+    return false;
+  });
+}
+
+interface VmState {
+  read(offset: number, target: Uint8Array): Promise<void>;
+  write(offset: number, source: Uint8Array): Promise<void>;
+}
+
+/** Machine state beyond the disk's end, as snapshots store it. */
+function vmStateOf(image: FormatNode): VmState {
+  const { vmState } = image as FormatNode & { readonly vmState?: VmState };
+  if (vmState !== undefined) return vmState;
+  throw new PolyvisorError('unsupported', { what: 'image keeps no machine state', which: image.name });
+}
+
 /** All commands. */
 export const IO_COMMANDS: readonly IoCommand[] = [
   command(
@@ -270,7 +295,7 @@ export const IO_COMMANDS: readonly IoCommand[] = [
     async (shell, given) => {
       const length = lengthsOf(given.operands.slice(1));
       numberArgument(given.operands[0]!);
-      shell.begin(runRead(shell, given, length, 1, 'aio_read'));
+      shell.begin(told(shell, runRead(shell, given, length, 1, 'aio_read')));
       return true;
     },
   ),
@@ -283,12 +308,7 @@ export const IO_COMMANDS: readonly IoCommand[] = [
     async (shell, given) => {
       const length = lengthsOf(given.operands.slice(1));
       numberArgument(given.operands[0]!);
-      const work = runWrite(shell, given, length, 1, 'aio_write').catch((error: unknown) => {
-        if (!(error instanceof IoMistake)) throw error;
-        shell.print(error.message);
-        return false;
-      });
-      shell.begin(work);
+      shell.begin(told(shell, runWrite(shell, given, length, 1, 'aio_write')));
       return true;
     },
   ),
@@ -440,16 +460,23 @@ export const IO_COMMANDS: readonly IoCommand[] = [
   ),
   command(
     'open o',
-    'Crsnkt:o:',
+    'CrsnkUmt:d:i:o:',
     [0, 1],
     '[-rs] [-o options] [path]',
     'open the file specified by path',
     async (shell, { flags, values, operands }) => {
       if (shell.image !== undefined) throw new IoMistake("file open already, try 'help close'\n");
-      const text = values.get('o') ?? operands[0];
-      if (text === undefined) throw new IoMistake('open: no path given\n');
-      const reference = { text, readOnly: flags.has('r'), asOptions: values.has('o') };
-      shell.image = await shell.opener.open(text, reference);
+      const given = values.get('o');
+      const [path] = operands;
+      if (given === undefined && path === undefined) throw new IoMistake('open: no path given\n');
+      const reference = {
+        text: path ?? given!,
+        readOnly: flags.has('r'),
+        asOptions: path === undefined,
+        ...(given === undefined || path === undefined ? {} : { options: given }),
+        snapshot: flags.has('s'),
+      };
+      shell.image = await shell.opener.open(reference.text, reference);
       shell.reference = reference;
       return true;
     },
@@ -468,6 +495,29 @@ export const IO_COMMANDS: readonly IoCommand[] = [
     shell.reference = next;
     return true;
   }),
+  command(
+    'sigraise',
+    '',
+    [1, 1],
+    'signal',
+    'raises a signal',
+    async (_shell, { operands }) => {
+      process.kill(process.pid, numberArgument(operands[0]!));
+      // The signal ends this process; nothing is to happen before.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return true;
+    },
+    false,
+  ),
+  command(
+    'abort',
+    '',
+    [0, 0],
+    '',
+    'ends the program as if it had crashed',
+    async () => process.abort(),
+    false,
+  ),
   command(
     'quit q',
     '',

@@ -4,26 +4,29 @@ import { IoMistake, splitLine } from './io-arguments.ts';
 import type { IoCommand } from './io-commands.ts';
 import { IO_COMMANDS } from './io-commands.ts';
 
+/** How an image was named. */
+export interface IoReference {
+  readonly text: string;
+  readonly readOnly: boolean;
+  /** The text is a list of options, not a path. */
+  readonly asOptions: boolean;
+  /** More options for a path. */
+  readonly options?: string;
+  readonly format?: string;
+  /** Writes go to memory and are dropped. */
+  readonly snapshot?: boolean;
+}
+
 /** How images are opened by the shell. */
 export interface IoOpener {
-  open(
-    reference: string,
-    options: { readonly readOnly: boolean; readonly asOptions: boolean; readonly format?: string },
-  ): Promise<FormatNode>;
+  open(reference: string, options: IoReference): Promise<FormatNode>;
 }
 
 /** The state of a `polyvisor io` session: one open image, and what is under way on it. */
 export class IoShell {
   image: FormatNode | undefined;
   /** How the image was opened, for `reopen`. */
-  reference:
-    | {
-        readonly text: string;
-        readonly readOnly: boolean;
-        readonly asOptions: boolean;
-        readonly format?: string;
-      }
-    | undefined;
+  reference: IoReference | undefined;
   quit = false;
   readonly opener: IoOpener;
   readonly print: (text: string) => void;
@@ -64,6 +67,8 @@ export class IoShell {
       return await command.run(this, given);
     } catch (error) {
       if (error instanceof IoMistake) this.print(error.message);
+      else if (error instanceof PolyvisorError && name === 'open')
+        process.stderr.write(`polyvisor: ${error.message}\n`);
       else if (error instanceof PolyvisorError) this.print(`${name} failed: ${error.message}\n`);
       else throw error;
       return false;

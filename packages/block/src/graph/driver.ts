@@ -96,6 +96,8 @@ export interface FormatDriver {
   open(file: BlockNode, options: FormatOpenOptions, context: OpenContext): Promise<FormatNode>;
   /** Absent: this format can't be made. */
   readonly createOptions?: readonly DriverOption[];
+  /** What `amend` takes beyond the creation options that can be changed. */
+  readonly amendOptions?: readonly DriverOption[];
   /** Writes an empty image into `file`, which is empty, growable, and stays the caller's to close. */
   create?(file: BlockNode, options: FormatCreateOptions, context: OpenContext): Promise<void>;
   /** Bytes that an image would take: with nothing but `allocated` bytes of data in it, and full. */

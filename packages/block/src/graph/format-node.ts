@@ -140,6 +140,8 @@ export interface FormatNode extends BlockNode {
   readonly compression?: CompressionCapability;
   readonly checking?: CheckCapability;
   describe?(): Promise<ImageDescription>;
+  /** False: a new image holds anything (it is encrypted). Absent: it reads as zeroes. */
+  readonly newIsZero?: false;
   /** Bytes that the host gave for it. */
   allocatedBytes?(): Promise<number>;
   /** Changes creation options of an existing image. */

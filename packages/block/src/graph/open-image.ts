@@ -136,7 +136,7 @@ export async function createProtocol(
 /** The row of a driver. @throws PolyvisorError `unsupported` */
 export function findDriver(name: string, { drivers }: BlockEnvironment): DriverRow {
   const row = drivers.find((each) => each.name === name);
-  if (row === undefined) throw new PolyvisorError('unsupported', { what: 'unknown driver', which: name });
+  if (row === undefined) throw new PolyvisorError('unsupported', { what: `Unknown driver '${name}'` });
   return row;
 }
 
@@ -304,7 +304,7 @@ async function openFormat(
     const probed = format === undefined;
     const row = probed ? await probeFile(file, environment) : findFormat(format, environment);
     const driver = await row.load();
-    const { backing, ...rest } = given;
+    const { backing, ...rest } = unnest(given, driver.openOptions);
     // Options that name other nodes go to the context; the driver sees its own only.
     const nodes = Object.entries(rest).filter(
       ([name, value]) => isObject(value) && isChildOption(driver.openOptions, name),
@@ -328,6 +328,25 @@ async function openFormat(
   } catch (error) {
     await file.close();
     throw error;
+  }
+}
+
+/** Options whose own names have dots are put back together. */
+function unnest(
+  given: { readonly [option: string]: Json },
+  known: readonly { readonly name: string }[],
+): { readonly [option: string]: Json } {
+  const flat: Record<string, Json> = {};
+  for (const [name, value] of Object.entries(given)) {
+    const parts = isObject(value) ? Object.entries(value) : [];
+    const own = parts.length > 0 && parts.every(([part]) => isKnown(`${name}.${part}`));
+    if (own) for (const [part, each] of parts) flat[`${name}.${part}`] = each;
+    else flat[name] = value;
+  }
+  return flat;
+
+  function isKnown(name: string): boolean {
+    return known.some((option) => option.name === name);
   }
 }
 
@@ -393,7 +412,13 @@ function createContext(
       }
       if (reference === undefined || reference === '') return undefined;
       const values = isObject(user) ? user : {};
-      const node = await openNode(resolve(reference), format, values, below(true));
+      const node = await openNode(resolve(reference), format, values, below(true)).catch((error: unknown) => {
+        if (!(error instanceof PolyvisorError)) throw error;
+        throw new PolyvisorError(error.code, {
+          ...error.parts,
+          what: `Could not open backing file: ${error.parts.what}`,
+        });
+      });
       const trusted = format !== undefined || unrecordable || environment.probeBacking === 'any';
       if (trusted || node.driver === 'raw') return node;
       await node.close();

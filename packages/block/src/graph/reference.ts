@@ -20,7 +20,7 @@ export function parseReference(reference: ImageReference): ParsedReference {
   if (!reference.startsWith(JSON_PREFIX)) return { kind: 'text', text: reference };
   let value: unknown;
   try {
-    value = JSON.parse(reference.slice(JSON_PREFIX.length));
+    value = JSON.parse(doubleQuoted(reference.slice(JSON_PREFIX.length)));
   } catch (cause) {
     throw new PolyvisorError('invalid-argument', {
       what: 'could not parse the JSON options',
@@ -32,6 +32,13 @@ export function parseReference(reference: ImageReference): ParsedReference {
     throw new PolyvisorError('invalid-argument', { what: 'not a JSON object', which: reference });
   }
   return { kind: 'options', options: nest(value as { readonly [option: string]: Json }) };
+}
+
+/** QEMU takes strings in single quotes, too. */
+function doubleQuoted(text: string): string {
+  return text.replace(/"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'/gs, (all: string, inner: string | undefined) =>
+    inner === undefined ? all : `"${inner.replaceAll("\\'", "'").replaceAll('"', '\\"')}"`,
+  );
 }
 
 /** Dotted names become objects: `{ "file.filename": "x" }` is `{ "file": { "filename": "x" } }`. */

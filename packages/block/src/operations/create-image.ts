@@ -45,7 +45,8 @@ export async function createImage(
   if (driver.create === undefined || driver.createOptions === undefined) {
     throw new PolyvisorError('unsupported', { what: "format can't be made", which: format });
   }
-  const { size: given, ...rest } = options.values ?? {};
+  // QEMU's files take hints for the host's file system: nothing depends on them.
+  const { size: given, extent_size_hint: _hint, nocow: _nocow, ...rest } = options.values ?? {};
   const sizeOption = driver.createOptions.filter(({ name }) => name === 'size');
   const ownSize =
     given === undefined ? undefined : parseOptionValues(sizeOption, { size: given }, format)['size'];

@@ -11,3 +11,4 @@ export { createImage } from './create-image.ts';
 export type { CreateImageOptions, CreationPlan } from './create-image.ts';
 export { describeImage } from './describe-image.ts';
 export type { ImageInfo } from './describe-image.ts';
+export { openOverlay } from './open-overlay.ts';

@@ -23,6 +23,6 @@ export async function openQcow(
   }
   const l1 = new Uint8Array(length);
   await file.read(header.l1Offset, l1.subarray(0, Math.min(length, file.size - header.l1Offset)));
-  const backing = await context.openBacking(header.backingFile, undefined);
+  const backing = await context.openBacking(header.backingFile, undefined, { unrecordable: true });
   return new QcowNode({ file, backing, header, l1, readOnly, codecs: compressionCodecs });
 }

@@ -13,7 +13,6 @@ export const qcowDriver: FormatDriver = {
     {
       name: 'encryption',
       type: 'boolean',
-      default: false,
       help: 'Encrypt the image with format aes (refused)',
     },
     { name: 'encrypt.format', type: 'string', help: 'Encrypt the image (refused)' },

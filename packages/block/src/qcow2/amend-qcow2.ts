@@ -69,6 +69,12 @@ export async function amendQcow2(
     refuse('data-file can only be set for images that use an external data file');
   }
 
+  const encryption = Object.keys(values).filter((name) => name.startsWith('encrypt.'));
+  if (encryption.length > 0) {
+    const amend = image.cipher?.amend?.bind(image.cipher);
+    if (amend === undefined) refuse('No encryption in image header, cannot amend encryption options');
+    await amend!(values, values['force'] === true);
+  }
   if (version > header.version) {
     header.version = 3;
     await image.writeHeader();

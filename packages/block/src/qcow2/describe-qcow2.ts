@@ -5,7 +5,10 @@ import { hasLazyRefcounts } from './qcow2-header.ts';
 import { describeBitmaps } from './bitmap-directory.ts';
 
 /** Facts about the image, named as qemu-img names them. */
-export async function describeQcow2(image: Qcow2Image): Promise<ImageDescription> {
+export async function describeQcow2(
+  image: Qcow2Image,
+  describeCipher?: () => Promise<{ readonly [name: string]: Json }>,
+): Promise<ImageDescription> {
   const { header, clusterSize } = image;
   const data: Record<string, Json> = { compat: header.version === 2 ? '0.10' : '1.1' };
   data['compression-type'] = header.compressionType;
@@ -24,7 +27,8 @@ export async function describeQcow2(image: Qcow2Image): Promise<ImageDescription
     data['refcount-bits'] = 16;
   }
   if (header.cryptMethod !== CRYPT_NONE) {
-    data['encrypt'] = { format: header.cryptMethod === CRYPT_LUKS ? 'luks' : 'aes' };
+    const format = header.cryptMethod === CRYPT_LUKS ? 'luks' : 'aes';
+    data['encrypt'] = { ...(await describeCipher?.()), format };
   }
   return {
     clusterSize,

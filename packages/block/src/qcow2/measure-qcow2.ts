@@ -37,7 +37,7 @@ export async function measureQcow2(
     }
     if (layout.preallocation === 'falloc' || layout.preallocation === 'full') used = size;
   }
-  const bitmaps = bitmapBytes(source, clusterSize);
+  const bitmaps = layout.version === 2 ? undefined : bitmapBytes(source, clusterSize);
   return {
     required: layout.dataFile === undefined ? full - size + used : full - size,
     fullyAllocated: full,

@@ -3,7 +3,7 @@ import { PolyvisorError } from '@polyvisor/contracts';
 import type { BlockNode } from '../graph/block-node.ts';
 import type { FormatOpenOptions, OpenContext } from '../graph/driver.ts';
 import type { CompressionCodecs } from '../compression/compression-codecs.ts';
-import type { ClusterCipher, OpenCipher } from './cluster-cipher.ts';
+import type { CipherHeader, ClusterCipher, DescribeCipher, OpenCipher } from './cluster-cipher.ts';
 import {
   CRYPT_AES,
   CRYPT_LUKS,
@@ -28,7 +28,8 @@ const DEFAULT_CACHE_BYTES = 4 * 1024 * 1024;
 /** What only some programs bring along. */
 export interface Qcow2Dependencies {
   /** Opens LUKS encryption with the given key. */
-  readonly openCipher?: (secret: Uint8Array) => OpenCipher;
+  readonly openCipher?: (secret: Uint8Array, context: OpenContext) => OpenCipher;
+  readonly describeCipher?: DescribeCipher;
   readonly codecs?: CompressionCodecs;
 }
 
@@ -83,6 +84,7 @@ export async function openQcow2(
     const place = { offset: header.snapshotsOffset, count: header.snapshotCount, clusterSize };
     snapshots = await readSnapshotTable(file, place);
   }
+  checkCacheOptions(values, clusterSize, file.name);
   const cipher = await openEncryption(file, header, options, context, dependencies);
   const opened: BlockNode[] = [];
   try {
@@ -111,7 +113,14 @@ export async function openQcow2(
       },
       lazyRefcounts: values['lazy-refcounts'] as boolean | undefined,
     });
-    const node = new Qcow2Node(image, { codecs: dependencies.codecs ?? compressionCodecs });
+    const { crypto } = header;
+    const { describeCipher } = dependencies;
+    const node = new Qcow2Node(image, {
+      codecs: dependencies.codecs ?? compressionCodecs,
+      ...(describeCipher === undefined || crypto === undefined || header.cryptMethod !== CRYPT_LUKS
+        ? {}
+        : { describeCipher: () => describeCipher(cipherHeaderOf(file, crypto)) }),
+    });
     await node.loadBitmaps();
     if (dirty && !readOnly && purpose === 'io') await node.repairDirty();
     return node;
@@ -119,6 +128,22 @@ export async function openQcow2(
     for (const node of opened) await node.close();
     throw error;
   }
+}
+
+/** @throws PolyvisorError `invalid-argument`, as QEMU words it */
+function checkCacheOptions(values: FormatOpenOptions['values'], clusterSize: number, name: string): void {
+  const { 'cache-size': all, 'l2-cache-size': l2, 'refcount-cache-size': refcounts } = values;
+  const entry = values['l2-cache-entry-size'] as number | undefined;
+  const refuse = (what: string): never => {
+    throw new PolyvisorError('invalid-argument', { what, which: name });
+  };
+  if (all !== undefined && l2 !== undefined && refcounts !== undefined)
+    refuse('cache-size, l2-cache-size and refcount-cache-size may not be set at the same time');
+  if (all !== undefined && l2 !== undefined && l2 > all) refuse('l2-cache-size may not exceed cache-size');
+  if (all !== undefined && refcounts !== undefined && refcounts > all)
+    refuse('refcount-cache-size may not exceed cache-size');
+  if (entry !== undefined && (entry < 512 || entry > clusterSize || Math.log2(entry) % 1 !== 0))
+    refuse(`L2 cache entry size must be a power of two between 512 and the cluster size (${clusterSize})`);
 }
 
 async function readTable(
@@ -203,9 +228,22 @@ async function openEncryption(
       which: file.name,
     });
   }
-  return openCipher(await context.secret(id))({
-    length: crypto.length,
-    read: (offset, target) => file.read(crypto.offset + offset, target),
-    write: (offset, source) => file.write(crypto.offset + offset, source),
-  });
+  return openCipher(await context.secret(id), context)(cipherHeaderOf(file, crypto));
+}
+
+/** The encryption's header as a place of its own: nothing outside it can be reached. */
+function cipherHeaderOf(
+  file: BlockNode,
+  place: { readonly offset: number; readonly length: number },
+): CipherHeader {
+  const at = (offset: number, length: number): number => {
+    if (offset + length <= place.length) return place.offset + offset;
+    throw new PolyvisorError('corrupt', { what: 'LUKS header is too short', which: file.name });
+  };
+  return {
+    length: place.length,
+    read: (offset, target) => file.read(at(offset, target.length), target),
+    write: (offset, source) => file.write(at(offset, source.length), source),
+    flush: () => file.flush(),
+  };
 }

@@ -16,12 +16,15 @@ import type {
   CompressionCapability,
   FormatNode,
   ImageDescription,
+  Json,
   OptionValue,
   SnapshotCapability,
   WorkOptions,
 } from '../graph/format-node.ts';
 import { PIECE_BYTES, piecesOf } from '../graph/parallel.ts';
 import type { CompressionCodecs } from '../compression/compression-codecs.ts';
+import type { AlignedAccess } from '../graph/sector-padder.ts';
+import { SectorPadder } from '../graph/sector-padder.ts';
 import { amendQcow2 } from './amend-qcow2.ts';
 import { Qcow2Bitmaps } from './bitmaps.ts';
 import { checkQcow2 } from './check-qcow2.ts';
@@ -45,6 +48,8 @@ export interface Qcow2NodeOptions {
   readonly codecs: CompressionCodecs;
   /** The file and the backing node belong to somebody else. */
   readonly borrowed?: boolean;
+  /** What the encryption's header says. */
+  readonly describeCipher?: () => Promise<{ readonly [name: string]: Json }>;
 }
 
 /** The parts of an open image that change it; for the operations in this folder. */
@@ -80,9 +85,13 @@ export class Qcow2Node implements FormatNode {
   readonly parts: Qcow2Parts;
   readonly #lookup: ClusterLookup;
   readonly #borrowed: boolean;
+  readonly #padder: SectorPadder | undefined;
+  readonly #describeCipher: Qcow2NodeOptions['describeCipher'];
   #closing: Promise<void> | undefined;
 
-  constructor(image: Qcow2Image, { codecs, borrowed = false }: Qcow2NodeOptions) {
+  constructor(image: Qcow2Image, { codecs, borrowed = false, describeCipher }: Qcow2NodeOptions) {
+    this.#describeCipher = describeCipher;
+    if (image.cipher !== undefined) this.#padder = new SectorPadder(image.cipher.sectorBytes ?? 512);
     this.#image = image;
     this.#borrowed = borrowed;
     const compressed = new CompressedClusters(image, codecs);
@@ -95,7 +104,7 @@ export class Qcow2Node implements FormatNode {
     this.parts = { image, tables, reader, writer, eraser, compressed, codecs, inFlight, bitmaps };
     this.#lookup = new ClusterLookup(image);
     this.limits = {
-      alignment: image.cipher === undefined ? 1 : (image.cipher.sectorBytes ?? 512),
+      alignment: 1,
       preferred: image.clusterSize,
       discardGranule: image.clusterSize,
       maxTransfer: Number.MAX_SAFE_INTEGER,
@@ -153,15 +162,29 @@ export class Qcow2Node implements FormatNode {
   }
 
   write(offset: number, source: Uint8Array, options?: WriteOptions): Promise<void> {
-    return this.#changing(offset, source.length, options, () =>
-      this.parts.writer.write(offset, source, options),
-    );
+    return this.#changing(offset, source.length, options, () => this.#write(offset, source, options));
+  }
+
+  /** Encrypted sectors can only be written whole. */
+  #write(offset: number, source: Uint8Array, options?: WriteOptions): Promise<void> {
+    const { reader, writer } = this.parts;
+    if (this.#padder === undefined) return writer.write(offset, source, options);
+    const access: AlignedAccess = {
+      read: async (at, target) => reader.read(at, target, options),
+      write: (at, bytes) => writer.write(at, bytes, options),
+    };
+    return this.#padder.write(offset, source, access, options);
   }
 
   writeZeroes(offset: number, length: number, options?: ZeroOptions): Promise<void> {
-    return this.#changing(offset, length, options, () =>
-      this.parts.eraser.writeZeroes(offset, length, options),
-    );
+    return this.#changing(offset, length, options, async () => {
+      const { eraser } = this.parts;
+      if (this.#padder === undefined) return eraser.writeZeroes(offset, length, options);
+      const { head, middle, tail } = this.#padder.split(offset, length);
+      if (head > 0) await this.#write(offset, new Uint8Array(head), options);
+      if (middle > 0) await eraser.writeZeroes(offset + head, middle, options);
+      if (tail > 0) await this.#write(offset + length - tail, new Uint8Array(tail), options);
+    });
   }
 
   discard(offset: number, length: number, options?: IoOptions): Promise<void> {
@@ -217,7 +240,7 @@ export class Qcow2Node implements FormatNode {
   }
 
   describe(): Promise<ImageDescription> {
-    return describeQcow2(this.#image);
+    return describeQcow2(this.#image, this.#describeCipher);
   }
 
   async amend(values: Readonly<Record<string, OptionValue>>, options?: WorkOptions): Promise<void> {

@@ -18,8 +18,8 @@ export const imgAmend: CommandHandler = async ({ options, operands }) => {
   const environment = environmentOf(options);
   const named = lastText(options, 'format');
   if (wantsOptionHelp(options) && named !== undefined) {
-    const { createOptions = [] } = await findFormat(named, environment).load();
-    const amendable = createOptions.filter((option) => option.amendable === true);
+    const { createOptions = [], amendOptions = [] } = await findFormat(named, environment).load();
+    const amendable = [...createOptions.filter((option) => option.amendable === true), ...amendOptions];
     process.stdout.write(formatOptionHelp(amendable, `Amend options for '${named}':`));
     return 0;
   }
@@ -35,7 +35,7 @@ export const imgAmend: CommandHandler = async ({ options, operands }) => {
       openingOf(options, { readOnly: false, cacheOption: 'cache' }),
     ),
     async (node) => {
-      const { createOptions = [] } = await findFormat(node.driver, environment).load();
+      const { createOptions = [], amendOptions = [] } = await findFormat(node.driver, environment).load();
       if (node.amend === undefined) {
         throw new PolyvisorError('unsupported', {
           what: `Format driver '${node.driver}' does not support option amendment`,
@@ -43,11 +43,8 @@ export const imgAmend: CommandHandler = async ({ options, operands }) => {
       }
       // Defaults are for new images: what isn't named stays.
       const known = createOptions.map(({ default: _, ...option }) => option);
-      const values = parseOptionValues(
-        known,
-        { ...given, ...(options['force'] === true ? {} : {}) },
-        node.driver,
-      );
+      const parsed = parseOptionValues([...known, ...amendOptions], given, node.driver);
+      const values = { ...parsed, ...(options['force'] === true ? { force: true } : {}) };
       await node.amend(values, progress.update === undefined ? {} : { progress: progress.update });
       await node.flush();
     },

@@ -42,7 +42,8 @@ export const imgCompare: CommandHandler = async ({ options, operands }) => {
             else if (found.kind === 'status')
               print(`Strict mode: Offset ${found.offset} block status mismatch!\n`);
             else {
-              if (one.size !== two.size) print('Warning: Image size mismatch!\n');
+              if (one.size !== two.size && found.offset >= Math.min(one.size, two.size))
+                print('Warning: Image size mismatch!\n');
               print(`Content mismatch at offset ${found.offset}!\n`);
             }
             return DIFFERENT;

@@ -18,7 +18,7 @@ import {
 import { formatOptionHelp } from '../../img/option-help.ts';
 import { createTextProgress } from '../../img/text-progress.ts';
 import { wantsOptionHelp } from '../../img/image-access.ts';
-import { addBacking } from './create.ts';
+import { addBacking, named } from './create.ts';
 
 const MOST_PARALLEL = 16;
 
@@ -73,7 +73,9 @@ async function copy(
   if (resume?.offset !== undefined) await target.checking?.check('leaks');
   await convertImage(sources, target, {
     ...conversion,
-    targetIsZero: created ? !isDevice(target) : options['target-is-zero'] === true,
+    targetIsZero: created
+      ? !isDevice(target) && target.newIsZero !== false
+      : options['target-is-zero'] === true,
     targetHasBacking:
       lastText(options, 'backing') !== undefined || (created && target.backing?.node !== undefined),
     ...(progress.update === undefined ? {} : { progress: progress.update }),
@@ -170,7 +172,11 @@ async function createTarget(
     });
   }
   const size = sources.reduce((sum, node) => sum + node.size, 0);
-  await createImage(name, { format, size, values, protocol: targetProtocol(options) }, environment);
+  await named(
+    name,
+    createImage(name, { format, size, values, protocol: targetProtocol(options) }, environment),
+    `error while converting ${format}: `,
+  );
 }
 
 function targetProtocol(options: OptionValues): { readonly [option: string]: Json } {

@@ -46,22 +46,37 @@ export const imgCreate: CommandHandler = async ({ options, operands }) => {
   }
   const size = sizeText === undefined ? undefined : sizeArgument(sizeText, 'image size');
   const cache = cacheMode(lastText(options, 'cache'));
-  await createImage(
+  await named(
     file,
-    {
-      format,
-      values,
-      unsafe,
-      ...(size === undefined ? {} : { size }),
-      protocol: { 'immediate-writes': true, ...(cache === undefined ? {} : { cache }) },
-      onCreate: (plan) => {
-        if (options['quiet'] !== true) process.stdout.write(formatPlan(file, format, plan));
+    createImage(
+      file,
+      {
+        format,
+        values,
+        unsafe,
+        ...(size === undefined ? {} : { size }),
+        protocol: { 'immediate-writes': true, ...(cache === undefined ? {} : { cache }) },
+        onCreate: (plan) => {
+          if (options['quiet'] !== true) process.stdout.write(formatPlan(file, format, plan));
+        },
       },
-    },
-    environment,
+      environment,
+    ),
   );
   return 0;
 };
+
+/** Errors begin with the name of the file that is made. */
+export async function named<T>(file: string, work: Promise<T>, doing = ''): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof PolyvisorError) || error.parts.what.startsWith(file)) throw error;
+    const { what, which, ...rest } = error.parts;
+    const other = which === undefined || which === file ? '' : `: ${which}`;
+    throw new PolyvisorError(error.code, { ...rest, what: `${file}: ${doing}${what}${other}` });
+  }
+}
 
 /** Puts `-b` and `-F` among the format's options. */
 export function addBacking(

@@ -60,5 +60,8 @@ function openWith(options: ProtocolOpenOptions, create: boolean): Promise<FileNo
 }
 
 function withoutScheme(reference: string): string {
-  return reference.startsWith('file:') ? reference.slice('file:'.length) : reference;
+  if (!reference.startsWith('file:')) return reference;
+  const path = reference.slice('file:'.length);
+  // What looks like another scheme must not be taken for one where the name is used again.
+  return /^[^/]*:/.test(path) ? `./${path}` : path;
 }
