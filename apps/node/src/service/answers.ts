@@ -35,16 +35,17 @@ export function createAnswers(store: NodeStore, now: () => number = Date.now): A
   const underWay = new Map<string, Promise<unknown>>();
   store.trim(now() - KEPT_MS, EVENTS_LEFT);
   return {
-    once(id, method, work) {
+    // Whatever goes wrong, the promise tells.
+    async once(id, method, work) {
       if (id === '') return work();
       if (id.length > ID_LIMIT) {
         const limit = `${id.length} characters, at most ${ID_LIMIT}`;
         throw new PolyvisorError('invalid-argument', { what: 'request_id is too long', limit });
       }
       const key = `${method.path} ${id}`;
-      type Result = ReturnType<typeof work>;
+      type Result = Awaited<ReturnType<typeof work>>;
       const running = underWay.get(key);
-      if (running !== undefined) return running as Result;
+      if (running !== undefined) return running as Promise<Result>;
       const before = store.answer(id);
       if (before !== undefined) {
         if (before.method !== method.path) {
@@ -56,7 +57,7 @@ export function createAnswers(store: NodeStore, now: () => number = Date.now): A
         }
         if (before.kind === 'error')
           throw new PolyvisorError(before.code as ErrorCode, { what: before.message });
-        return Promise.resolve(method.responseDeserialize(Buffer.from(before.response))) as unknown as Result;
+        return method.responseDeserialize(Buffer.from(before.response)) as unknown as Result;
       }
       const done = work().then(
         (response) => {

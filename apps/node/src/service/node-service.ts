@@ -6,7 +6,7 @@ import type { Answers } from './answers.ts';
 import type { ConsoleStore } from './console-store.ts';
 import type { EventLog } from './event-log.ts';
 import type { NodeVm } from './node-vm.ts';
-import { usageOf } from './process-table.ts';
+import { usageOf } from '../vm/process-table.ts';
 import type { VmRegistry } from './vm-registry.ts';
 
 export interface NodeServiceOptions {

@@ -16,7 +16,7 @@ import { createConsoleStore } from './console-store.ts';
 import type { LogStore } from './log-store.ts';
 import { createLogStore } from './log-store.ts';
 import type { MachineReader } from './machine-reader.ts';
-import { beganAt } from './process-table.ts';
+import { beganAt } from '../vm/process-table.ts';
 
 /** What all VMs of a node share. */
 export interface VmSurroundings {

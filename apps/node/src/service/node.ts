@@ -19,7 +19,7 @@ import { createEventLog } from './event-log.ts';
 import type { MachineReader } from './machine-reader.ts';
 import { fetchMetrics, mergeMetrics } from './merge-metrics.ts';
 import { createNodeHandlers } from './node-service.ts';
-import { beganAt, runsThisProgram } from './process-table.ts';
+import { beganAt, runsThisProgram } from '../vm/process-table.ts';
 import type { NodeCapacity, VmRegistry } from './vm-registry.ts';
 import { createVmRegistry } from './vm-registry.ts';
 

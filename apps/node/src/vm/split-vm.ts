@@ -26,6 +26,8 @@ import type { VmIdentity } from './vm-identity.ts';
 import { createVmIdentity } from './vm-identity.ts';
 import type { GrantedVolume, SplitMode, VmPlan } from './vm-plan.ts';
 import { deviceSpecs, vmmRequest } from './vm-plan.ts';
+import type { UserPreparation } from './vm-user.ts';
+import { prepareUser } from './vm-user.ts';
 import type { VmPolicies } from './vm-policies.ts';
 import { createVmPolicies } from './vm-policies.ts';
 
@@ -60,8 +62,8 @@ export interface SplitVmOptions {
   readonly consoles: readonly { device: string; port: number; backend: CharBackend }[];
   /** False: processes aren't confined, for tests and debuggers. */
   readonly confine: boolean;
-  /** An own user for this VM's processes. */
-  readonly user?: { readonly uid: number; readonly gid: number };
+  /** Whether the processes get a user of their own, where that is possible. Default: as `confine`. */
+  readonly ownUser?: boolean;
   readonly logLevel: LogLevel;
   /** About the supervisor's own doings. */
   readonly logger: Logger;
@@ -142,6 +144,8 @@ class Vm implements SplitVm {
   readonly #options: SplitVmOptions;
   readonly #identity: VmIdentity;
   readonly #folder: VmFolder;
+  readonly #user: UserPreparation | undefined;
+  readonly #plan: VmPlan;
   readonly #policies: VmPolicies | undefined;
   readonly #bridges: readonly ConsoleBridge[];
   readonly #seats: ReadonlyMap<ProcessRole, Seat>;
@@ -161,12 +165,18 @@ class Vm implements SplitVm {
   constructor(options: SplitVmOptions, mode: SplitMode) {
     this.#options = options;
     this.mode = mode;
-    const { vm, plan, user, command, confine } = options;
+    const { vm, command, confine, logger } = options;
     const ended = Promise.withResolvers<MachineEnd>();
     this.ended = ended.promise;
     this.#end = ended.resolve;
     this.#identity = createVmIdentity(vm);
-    this.#folder = createVmFolder(user);
+    this.#folder = createVmFolder();
+    const own = confine && options.ownUser !== false;
+    this.#user = own ? prepareUser(options.plan, this.#folder, command) : undefined;
+    if (this.#user?.user === undefined) logger.info({ vm, reason: this.#user?.reason ?? '' }, 'no own user');
+    const plan = this.#user?.plan ?? options.plan;
+    this.#plan = plan;
+    const user = this.#user?.user;
     const script = command.at(-1) ?? '';
     const policies = { plan, folder: this.#folder, script, ...(user === undefined ? {} : { user }) };
     this.#policies = confine ? createVmPolicies(policies) : undefined;
@@ -176,7 +186,8 @@ class Vm implements SplitVm {
   }
 
   async open(): Promise<void> {
-    const { vm, plan } = this.#options;
+    const { vm } = this.#options;
+    const plan = this.#plan;
     if (this.mode === 'shared') this.#shared = createSharedParts(vm, plan);
     for (const role of this.#seats.keys()) this.#start(role);
     const block = this.#openVolumes();
@@ -252,7 +263,8 @@ class Vm implements SplitVm {
   }
 
   async #openVolumes(): Promise<void> {
-    const { plan, vm } = this.#options;
+    const { vm } = this.#options;
+    const plan = this.#plan;
     if (plan.disks.length === 0) return;
     await this.#ready('block');
     const client = this.#connection('block').service(blockService);
@@ -272,7 +284,8 @@ class Vm implements SplitVm {
   }
 
   async #openDevices(): Promise<void> {
-    const { plan, vm } = this.#options;
+    const { vm } = this.#options;
+    const plan = this.#plan;
     await this.#ready('devices');
     const client = this.#connection('devices').service(deviceService);
     await client.create({ vm, devices: deviceSpecs(plan, this.#volumes) });
@@ -501,6 +514,7 @@ class Vm implements SplitVm {
       for (const { connection } of this.#seats.values()) connection?.close();
       this.#shared?.close();
       this.#folder.remove();
+      this.#user?.restore();
       this.#end({ kind: 'stopped' });
     })();
     return this.#closing;

@@ -1,7 +1,18 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { socketPathLimit } from '@polyvisor/rpc/channel';
+import { beganAt } from './process-table.ts';
 
 /** The longest name that is put into such a folder. */
 const longestName = 'devices-metrics.sock';
@@ -10,6 +21,8 @@ const longestName = 'devices-metrics.sock';
 export interface VmFolder {
   readonly path: string;
   socket(name: string): string;
+  /** It belongs to that user from now on. */
+  giveTo(owner: { readonly uid: number; readonly gid: number }): void;
   remove(): void;
 }
 
@@ -20,20 +33,36 @@ function places(): string[] {
   return [...(own === undefined ? [] : [own]), ...root, tmpdir(), '/tmp'];
 }
 
+/** Name of the file that says whose it is: number of the supervisor, and when that began. */
+const ownerFile = 'supervisor';
+
 /**
- * Makes one where the system keeps what lives as long as processes do.
- * @param owner whose it is to be.
+ * Makes one where the system keeps what lives as long as processes do. Those that supervisors have left who were
+ * killed are removed.
  * @throws what the file system says.
  */
-export function createVmFolder(owner: { uid: number; gid: number } | undefined): VmFolder {
+export function createVmFolder(): VmFolder {
   const path = make();
   chmodSync(path, 0o700);
-  if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+  writeFileSync(join(path, ownerFile), `${process.pid} ${beganAt(process.pid) ?? ''}`);
   return {
     path,
     socket: (name) => join(path, `${name}.sock`),
+    giveTo: ({ uid, gid }) => chownSync(path, uid, gid),
     remove: () => rmSync(path, { recursive: true, force: true }),
   };
+}
+
+function sweep(place: string): void {
+  for (const name of readdirSync(place)) {
+    if (!/^polyvisor-[A-Za-z0-9]{6}$/.test(name)) continue;
+    try {
+      const [pid, began] = readFileSync(join(place, name, ownerFile), 'utf8').split(' ');
+      if (beganAt(Number(pid)) !== began) rmSync(join(place, name), { recursive: true, force: true });
+    } catch {
+      // Not ours, or just being made.
+    }
+  }
 }
 
 function make(): string {
@@ -43,6 +72,7 @@ function make(): string {
     if (Buffer.byteLength(prefix) + 8 + longestName.length > socketPathLimit) continue;
     try {
       mkdirSync(place, { recursive: true });
+      sweep(place);
       return mkdtempSync(prefix);
     } catch (error) {
       failure = error;

@@ -27,6 +27,10 @@ describe('command line', () => {
       append: ['x=y'],
     });
   });
+  test('a value that may be left out', () => {
+    expect(contextOf('run', '--split', '--memory', '1G').options).toEqual({ split: [''], memory: ['1G'] });
+    expect(contextOf('run', '--split=stream').options).toEqual({ split: ['stream'] });
+  });
   test('operands', () => {
     expect(contextOf('image', 'rm', 'a', '--', '--b').operands).toEqual(['a', '--b']);
   });
@@ -104,8 +108,10 @@ describe('completion', () => {
   };
   const testIfBash = spawnSync('bash', ['--version']).status === 0 ? test : test.skip;
   testIfBash('bash offers commands, options and values', () => {
-    expect(complete('polyvisor', 'i')).toEqual(['image', 'img', 'io']);
+    expect(complete('polyvisor', 'i')).toEqual(['image', 'img', 'io', 'inspect']);
     expect(complete('polyvisor', 'image', '')).toEqual(['pull', 'ls', 'inspect', 'rm', 'build-rootfs']);
+    expect(complete('polyvisor', 'run', '--spl')).toEqual(['--split', '--split=shared', '--split=stream']);
+    expect(complete('polyvisor', 'serve', '')).toEqual(['cpu', 'devices', 'block', 'node']);
     expect(complete('polyvisor', 'run', '--mem')).toEqual(['--memory']);
     expect(complete('polyvisor', 'run', '--console', '')).toEqual(['serial', 'virtio', 'none']);
     expect(complete('polyvisor', 'image', 'pull', '--f')).toEqual(['--force', '--format']);
