@@ -15,6 +15,8 @@ export interface Fault {
 const ALL: readonly Load[] = ['disk', 'files', 'chatter'];
 const DISK: readonly Load[] = ['disk'];
 const STOP_MS = 10_000;
+/** Beyond what an owner waits for a word: it then ends the stream of a process that wakes up later. */
+const LONG_STOP_MS = 13_000;
 
 /** Every fault of a process that a VM must survive. */
 export const faults: readonly Fault[] = [
@@ -24,6 +26,7 @@ export const faults: readonly Fault[] = [
   { name: 'restart devices', loads: ALL, act: (vm) => end(vm, ['devices'], 'SIGTERM') },
   { name: 'restart block', loads: DISK, act: (vm) => end(vm, ['block'], 'SIGTERM') },
   { name: 'stop devices', loads: ALL, act: (vm) => stop(vm, 'devices', STOP_MS) },
+  { name: 'long stop of devices', loads: ALL, act: (vm) => stop(vm, 'devices', LONG_STOP_MS) },
   { name: 'stop block', loads: DISK, act: (vm) => stop(vm, 'block', STOP_MS) },
   {
     name: 'kill devices twice',

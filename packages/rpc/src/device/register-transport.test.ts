@@ -67,7 +67,10 @@ async function inMessages(model: (line: InterruptLine) => Made, line: InterruptL
 }
 
 /** The device behind a mailbox for accesses, and messages for the rest. */
-async function inMailbox(model: (line: InterruptLine) => Made, line: InterruptLine): Promise<Made> {
+async function inMailbox(
+  model: (line: InterruptLine) => Made,
+  line: InterruptLine,
+): Promise<Made & { attachAgain(): Promise<void> }> {
   const rings = new Int32Array(new SharedArrayBuffer(RING_BYTES));
   let doorbell = (): void => {};
   const side: SharedHostSide = {
@@ -89,9 +92,10 @@ async function inMailbox(model: (line: InterruptLine) => Made, line: InterruptLi
   });
   const { device, stir } = model(host.line('device0'));
   host.add({ kind: 'registers', name: 'device0', device });
-  const pipe = messagePipe(AttachRequest, AttachResponse);
+  let pipe = messagePipe(AttachRequest, AttachResponse);
   void host.attach(pipe.b as HostStream);
-  const shared = { words: rings, regions: [], ringHost() {}, pipe: -1, restart() {}, close() {} };
+  const around = { regions: [], ringHost() {}, pipe: -1, restart() {}, attached() {}, close() {} };
+  const shared = { words: rings, ...around };
   const group = await attachDeviceGroup(pipe.a as OwnerStream, 1, {
     vm: 'test',
     clock,
@@ -128,6 +132,14 @@ async function inMailbox(model: (line: InterruptLine) => Made, line: InterruptLi
       close: () => proxy.close(),
     },
     ...(stir === undefined ? {} : { stir }),
+    /** The stream has broken; the device host is the same. */
+    async attachAgain() {
+      pipe.cut();
+      const next = messagePipe(AttachRequest, AttachResponse);
+      void host.attach(next.b as HostStream);
+      await group.attach(next.a as OwnerStream, group.epoch + 1);
+      pipe = next;
+    },
   };
 }
 
@@ -144,12 +156,14 @@ describe('registers by mailbox', () => {
       offset: fc.nat(31),
       width: fc.constantFrom(1, 2, 4),
       value: fc.nat(255),
+      attachAgain: fc.nat(9).map((number) => number === 0),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const near = model(new FakeLine()).device;
-        const { device: far } = await inMailbox(model, new FakeLine());
-        for (const { write, offset, width, value } of steps) {
+        const { device: far, attachAgain } = await inMailbox(model, new FakeLine());
+        for (const { write, offset, width, value, attachAgain: breaks } of steps) {
+          if (breaks) await attachAgain();
           if (write) {
             near.write(offset, width, value);
             far.write(offset, width, value);

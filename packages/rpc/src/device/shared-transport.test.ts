@@ -40,6 +40,7 @@ class SharedPair {
       restart: (onUsed) => {
         this.#onUsed = onUsed;
       },
+      attached() {},
       close() {},
     };
   }

@@ -45,6 +45,8 @@ export class HostedRegisters implements HostedDevice, MailboxDevice {
   readonly #shared: SharedRegisters | undefined;
   readonly #stateRecord: StateRecord | undefined;
   #quiesced = false;
+  /** Another one takes its place, and goes on from what is on record and what the line showed. */
+  #retired = false;
   #last: StateSection | undefined;
   #after = 0;
   /** Answers that leave at the end of this turn, behind the record of what they show. */
@@ -63,6 +65,7 @@ export class HostedRegisters implements HostedDevice, MailboxDevice {
     this.#stateRecord = shared === undefined ? undefined : new StateRecord(shared.rings, index);
     this.#takeUp();
     line.connect((level) => {
+      if (this.#retired) return;
       if (shared === undefined) {
         link.send({
           case: 'interrupt',
@@ -83,7 +86,7 @@ export class HostedRegisters implements HostedDevice, MailboxDevice {
   }
 
   get ready(): boolean {
-    return !this.#quiesced;
+    return !this.#quiesced && !this.#retired;
   }
 
   access(offset: number, width: number, write: boolean, value: number): number {
@@ -142,6 +145,7 @@ export class HostedRegisters implements HostedDevice, MailboxDevice {
 
   #flush(): void {
     this.#flushPlanned = false;
+    if (this.#retired) return;
     this.#record();
     for (const { request, value } of this.#replies) {
       this.#link.send({ case: 'reply', value: { device: this.#index, request, value } });
@@ -192,8 +196,7 @@ export class HostedRegisters implements HostedDevice, MailboxDevice {
   async restart(): Promise<void> {
     this.#generation++;
     this.#replies = [];
-    this.#last = undefined;
-    this.#quiesced = false;
+    this.#retired = true;
     await this.#device.quiesce();
     this.#device.reset();
     this.#device.resume();

@@ -148,6 +148,7 @@ class Group implements DeviceGroup, GroupLink {
     stream.onDrain(() => this.#drained());
     this.#watch(stream);
     for (const proxy of this.#proxies) proxy.restore();
+    this.#options.shared?.attached();
     this.#setStatus('attached', 'attached');
   }
 

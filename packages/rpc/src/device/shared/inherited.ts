@@ -59,8 +59,13 @@ export interface SharedOwnerSide {
   readonly words: Int32Array;
   readonly regions: readonly MemoryRegion[];
   readonly ringHost: () => void;
-  /** Before an attachment: events of an earlier one are void. */
+  /**
+   * Before an attachment: events of an earlier one are void. None comes until {@link attached}: a device host that wakes
+   * up only now may still write some of before.
+   */
   restart(onUsed: (device: number) => void, onLine: (device: number) => void): void;
+  /** The device host has opened the rings anew. */
+  attached(): void;
   /** Writing end of the pipe that wakes the device host. */
   readonly pipe: number;
   close(): void;
@@ -108,7 +113,8 @@ export function openSharedHostSide(fds: InheritedGroup): SharedHostSide {
     rings,
     open(regions) {
       memory?.close();
-      // The owner has emptied the ring: both sides count from 0.
+      // The owner looks again once it is told: both sides count from 0.
+      resetRing(eventsOf(rings));
       producer = openRingProducer(eventsOf(rings), ownerBell);
       pending.clear();
       lines.clear();
@@ -193,11 +199,13 @@ export function openSharedOwnerSide(
     ringHost: () => ringBell(words, HOST_BELL, fds.peerFd),
     pipe: fds.peerFd,
     restart(onUsed, onLine) {
-      const place = eventsOf(words);
-      resetRing(place);
+      consumer = undefined;
       used = onUsed;
       line = onLine;
-      consumer = openRingConsumer(place, { words, at: HOST_BELL, pipe: fds.peerFd });
+    },
+    attached() {
+      consumer = openRingConsumer(eventsOf(words), { words, at: HOST_BELL, pipe: fds.peerFd });
+      serve();
     },
     close() {
       void listener.close();
