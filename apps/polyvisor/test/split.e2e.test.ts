@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, readdirSync, readFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { probeOverlay } from '@polyvisor/shared-memory';
+import { probeOverlay } from '@polyvisor/node/vm';
 import { describeWith } from '@polyvisor/testkit/needs';
 import { NEEDS_IMAGE } from './debian-machine.ts';
 import { runCommand, startCommand } from './run-command.ts';
@@ -56,7 +56,7 @@ async function until(condition: () => boolean, what: string): Promise<void> {
   }
 }
 
-describeWith('a machine of several processes', NEEDS_IMAGE, () => {
+describeWith(NEEDS_IMAGE, 'a machine of several processes', () => {
   describe.each(modes)('%s', (mode) => {
     test(
       'boots, uses its disk, and powers off as in one process; nothing is left',
@@ -153,14 +153,14 @@ describeWith('a machine of several processes', NEEDS_IMAGE, () => {
   );
 });
 
-describeWith('a node', NEEDS_IMAGE, () => {
+describeWith(NEEDS_IMAGE, 'a node', () => {
   test(
     'runs VMs, keeps what they print, and has them again after it was killed',
     async () => {
       const state = join(folder, 'state');
       const endpoint = ['--node', `unix:${state}/node.sock`];
       const serve = async () => {
-        const node = startCommand(['serve', 'node', '--state', state, '--log-level', 'warn']);
+        const node = startCommand(['serve', 'node', '--state', state]);
         await until(() => node.errors().includes('serving node on'), `the node serves: ${node.errors()}`);
         return node;
       };

@@ -54,6 +54,8 @@ export interface LocalSurroundings {
 /** The service, and what ends it. */
 export interface VmmServiceHandle {
   readonly handlers: Handlers<typeof vmmService>;
+  /** Figures of the machine, by name, as `Inspect` tells them. */
+  figures(): Readonly<Record<string, number>>;
   close(): Promise<void>;
 }
 
@@ -356,14 +358,22 @@ class Vmm implements VmmServiceHandle {
     this.#options.onEnded?.(end);
   }
 
-  #inspect(): InspectResponseInput {
+  figures(): Readonly<Record<string, number>> {
     const stats = this.#machine?.stats() ?? {};
     const held = this.#stuck.size > 0 ? performance.now() - this.#heldSince : 0;
+    const inFlight = (this.#devices?.describe() ?? []).reduce(
+      (sum, device) => sum + (device.inFlight ?? 0),
+      0,
+    );
+    return { ...stats, holds: this.#holds, heldMs: this.#heldMs + held, inFlight };
+  }
+
+  #inspect(): InspectResponseInput {
     return {
       state: this.#state,
       reason: this.#reason,
       devices: this.#devices?.describe() ?? [],
-      figures: new Map(Object.entries({ ...stats, holds: this.#holds, heldMs: this.#heldMs + held })),
+      figures: new Map(Object.entries(this.figures())),
       ...this.#endMessage(),
     };
   }

@@ -54,7 +54,11 @@ export const roleServices: Readonly<Record<ProcessRole, OpenRole>> = {
           }),
       logger,
     });
-    return { services: [serve(vmmService, handle.handlers)], close: () => handle.close() };
+    return {
+      services: [serve(vmmService, handle.handlers)],
+      figures: () => handle.figures(),
+      close: () => handle.close(),
+    };
   },
 
   devices: async ({ vm, toPeer, inherited, pools, generation, logger, metrics }) => {

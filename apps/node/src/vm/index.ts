@@ -1,3 +1,5 @@
+/** Whether `shared` is possible on this host. */
+export { probeOverlay } from '@polyvisor/shared-memory';
 export { createSplitMachine } from './split-machine.ts';
 export type { SplitMachine, SplitMachineOptions } from './split-machine.ts';
 export { createSplitVm } from './split-vm.ts';
