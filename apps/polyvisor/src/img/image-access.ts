@@ -79,12 +79,8 @@ export function creationOptions(options: OptionValues): { readonly [option: stri
   const all: Record<string, string> = {};
   for (const text of typeof texts === 'object' ? texts : []) {
     const { first, values } = parseKeyValueList(text);
-    if (first !== undefined) {
-      throw new PolyvisorError('invalid-argument', {
-        what: `invalid parameter '${first}'`,
-        hint: 'write NAME=VALUE',
-      });
-    }
+    // A name alone switches something on, also as the first one.
+    if (first !== undefined) all[first] = 'on';
     Object.assign(all, values);
   }
   return all;

@@ -290,7 +290,7 @@ function protocolValues(
 async function findSecret(id: string, { secrets }: BlockEnvironment): Promise<Uint8Array> {
   const secret = secrets?.get(id);
   if (secret !== undefined) return secret;
-  throw new PolyvisorError('not-found', { what: 'no secret with id', which: id });
+  throw new PolyvisorError('not-found', { what: `No secret with id '${id}'` });
 }
 
 async function openFormat(

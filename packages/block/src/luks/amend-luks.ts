@@ -34,18 +34,15 @@ export async function amendLuks(
   const state = value('state');
   const slot = value('keyslot') === undefined ? undefined : Number(value('keyslot'));
   if (slot !== undefined && slot >= keys.header.slots.length) {
-    throw invalid(
-      keys,
-      `Invalid keyslot ${slot} specified, must be between 0 and ${keys.header.slots.length - 1}`,
-    );
+    throw invalid(`Invalid keyslot ${slot} specified, must be between 0 and ${keys.header.slots.length - 1}`);
   }
   if (state === 'active') return activate(keys, value, slot, options.force === true);
   if (state === 'inactive') return erase(keys, value, slot, options.force === true);
-  throw invalid(keys, state === undefined ? "Parameter 'state' is missing" : `Invalid parameter '${state}'`);
+  throw invalid(state === undefined ? "Parameter 'state' is missing" : `Invalid parameter '${state}'`);
 }
 
-function invalid({ name }: LuksKeys, what: string): PolyvisorError {
-  return new PolyvisorError('invalid-argument', { what, which: name });
+function invalid(what: string): PolyvisorError {
+  return new PolyvisorError('invalid-argument', { what });
 }
 
 type Get = (name: string) => OptionValue | undefined;
@@ -58,17 +55,16 @@ async function activate(
 ): Promise<void> {
   const { header, storage, name } = keys;
   const secret = value('new-secret');
-  if (typeof secret !== 'string') throw invalid(keys, "'new-secret' is required to activate a keyslot");
+  if (typeof secret !== 'string') throw invalid("'new-secret' is required to activate a keyslot");
   if (value('old-secret') !== undefined)
-    throw invalid(keys, "'old-secret' must not be given when activating keyslots");
+    throw invalid("'old-secret' must not be given when activating keyslots");
   const index = wanted ?? header.slots.findIndex(({ active }) => !active);
   const slot = header.slots[index];
   if (slot === undefined)
-    throw new PolyvisorError('limit', { what: "Can't add a keyslot - all keyslots are in use", which: name });
+    throw new PolyvisorError('limit', { what: "Can't add a keyslot - all keyslots are in use" });
   if (slot.active && !force) {
     throw new PolyvisorError('precondition', {
       what: `Refusing to overwrite active keyslot ${index} - please erase it first`,
-      which: name,
     });
   }
   const password = await keys.secret(secret);
@@ -80,14 +76,12 @@ async function activate(
 async function erase(keys: LuksKeys, value: Get, wanted: number | undefined, force: boolean): Promise<void> {
   const { header, storage, name } = keys;
   if (value('new-secret') !== undefined)
-    throw invalid(keys, "'new-secret' must not be given when erasing keyslots");
-  if (value('iter-time') !== undefined)
-    throw invalid(keys, "'iter-time' must not be given when erasing keyslots");
+    throw invalid("'new-secret' must not be given when erasing keyslots");
+  if (value('iter-time') !== undefined) throw invalid("'iter-time' must not be given when erasing keyslots");
   const old = value('old-secret');
   const password = typeof old === 'string' ? await keys.secret(old) : undefined;
   if (wanted === undefined && password === undefined)
     throw invalid(
-      keys,
       'To erase keyslot(s), either explicit keyslot index or the password currently contained in them must be given',
     );
   const matching: number[] = [];
@@ -101,13 +95,11 @@ async function erase(keys: LuksKeys, value: Get, wanted: number | undefined, for
       if (wanted === undefined) continue;
       throw new PolyvisorError('permission', {
         what: `This keyslot ${index} is erased or has another password`,
-        which: name,
       });
     }
     matching.push(index);
   }
-  if (matching.length === 0)
-    throw invalid(keys, 'No keyslots match given (old) password for erase operation');
+  if (matching.length === 0) throw invalid('No keyslots match given (old) password for erase operation');
   const left = header.slots.filter(({ active }, index) => active && !matching.includes(index));
   if (left.length === 0 && !force) {
     throw new PolyvisorError('precondition', {
@@ -115,7 +107,6 @@ async function erase(keys: LuksKeys, value: Get, wanted: number | undefined, for
         password === undefined
           ? `Attempt to erase the only active keyslot ${matching[0]} which will erase all the data in the image irreversibly - refusing operation`
           : 'All the active keyslots match the (old) password that was given and erasing them will erase all the data in the image irreversibly - refusing operation',
-      which: name,
     });
   }
   for (const index of matching) {

@@ -57,7 +57,6 @@ export async function openLuks(
   if (typeof id !== 'string') {
     throw new PolyvisorError('invalid-argument', {
       what: "Parameter 'key-secret' is required for cipher",
-      which: name,
     });
   }
   checkHash(header, luksCrypto, name);

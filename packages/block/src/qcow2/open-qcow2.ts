@@ -225,7 +225,6 @@ async function openEncryption(
   if (typeof id !== 'string') {
     throw new PolyvisorError('invalid-argument', {
       what: "Parameter 'encrypt.key-secret' is required for cipher",
-      which: file.name,
     });
   }
   return openCipher(await context.secret(id), context)(cipherHeaderOf(file, crypto));

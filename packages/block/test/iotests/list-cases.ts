@@ -33,7 +33,7 @@ function reasonAgainst(file: string): string | undefined {
   const text = readFileSync(file, 'latin1');
   if (/^#!.*python/.test(text)) return 'a Python program on a running QEMU';
   if (QEMU.test(text)) return 'needs a running QEMU or storage daemon';
-  if (/blkdebug/.test(text)) return "hangs on QEMU's blkdebug, which counts events inside QEMU's own code";
+  if (/blkdebug/.test(text)) return "depends on QEMU's blkdebug, which counts events inside QEMU's own code";
   if (
     /^_require_drivers|_make_test_img.*encryption=on|encrypt\.format=aes|_supported_fmt (bochs|cloop|dmg|parallels|qed|vvfat)$/m.test(
       text,

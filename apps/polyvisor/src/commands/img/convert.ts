@@ -69,12 +69,15 @@ async function copy(
 ): Promise<void> {
   const progress = createTextProgress(options['progress'] === true && options['quiet'] !== true);
   const created = options['no-create'] !== true;
+  // What is there without having been written decrypts to anything.
+  const { preallocation = 'off' } = creationOptions(options);
+  const noise = preallocation !== 'off' && (await target.describe?.())?.encrypted === true;
   // Whatever was under way when the first attempt ended.
   if (resume?.offset !== undefined) await target.checking?.check('leaks');
   await convertImage(sources, target, {
     ...conversion,
     targetIsZero: created
-      ? !isDevice(target) && target.newIsZero !== false
+      ? !isDevice(target) && target.newIsZero !== false && !noise
       : options['target-is-zero'] === true,
     targetHasBacking:
       lastText(options, 'backing') !== undefined || (created && target.backing?.node !== undefined),
@@ -183,16 +186,23 @@ function targetProtocol(options: OptionValues): { readonly [option: string]: Jso
   return { 'immediate-writes': true, cache: cacheMode(lastText(options, 'cache')) ?? 'unsafe' };
 }
 
-function openTarget(
+async function openTarget(
   name: string,
   format: string,
   options: OptionValues,
   environment: BlockEnvironment,
 ): Promise<FormatNode> {
   const asOptions = options['target-image-opts'] === true;
+  // What it was encrypted with opens it.
+  const { openOptions } = await findFormat(format, environment).load();
+  const values = Object.fromEntries(
+    Object.entries(creationOptions(options)).filter(
+      ([option]) => option.endsWith('key-secret') && openOptions.some((each) => each.name === option),
+    ),
+  );
   return openImage(
     referenceOf(name, asOptions),
-    { readOnly: false, protocol: targetProtocol(options), ...(asOptions ? {} : { format }) },
+    { readOnly: false, protocol: targetProtocol(options), ...(asOptions ? {} : { format, values }) },
     environment,
   );
 }
