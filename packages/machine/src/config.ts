@@ -16,9 +16,15 @@ export type FirmwareConfig =
 
 export type { CharBackend } from '@polyvisor/contracts';
 
+/** Formats of disk images that a machine opens, by QEMU's names. */
+export const DISK_FORMATS = ['raw', 'qcow2', 'qcow', 'vdi', 'vmdk', 'vpc', 'vhdx'] as const;
+
+export type DiskFormat = (typeof DISK_FORMATS)[number];
+
 export interface DiskConfig {
   readonly path: string;
-  readonly format: 'raw';
+  /** What the file is; never guessed, as a guest could have written its beginning. */
+  readonly format: DiskFormat;
   readonly readOnly: boolean;
   readonly serial?: string;
 }

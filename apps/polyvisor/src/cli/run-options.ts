@@ -28,7 +28,7 @@ export const RUN_SETTINGS: readonly OptionSpec[] = [
     name: 'disk',
     value: 'SPEC',
     repeat: true,
-    help: 'raw disk: FILE or path=FILE[,format=raw][,readonly=on][,serial=TEXT]; /dev/vda, vdb, ...',
+    help: 'disk: FILE or path=FILE[,format=raw|qcow2|vdi|vmdk|...][,readonly=on][,serial=TEXT]; /dev/vda, vdb, ...',
     completion: 'file',
   },
   {

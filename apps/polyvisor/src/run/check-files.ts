@@ -8,9 +8,9 @@ export function checkFiles({ kernel, initrd, firmware, disks, shares }: RunSetti
   if (kernel !== undefined) requireFile('--kernel', kernel);
   if (initrd !== undefined) requireFile('--initrd', initrd);
   if (firmware.startsWith('/')) requireFile('--firmware', firmware);
-  for (const { path, readOnly } of disks) {
+  for (const { path, format, readOnly } of disks) {
     requireFile('--disk', path, true);
-    refuseContainer(path);
+    if (format === 'raw') refuseContainer(path);
     if (!readOnly) requireAccess('--disk', path, constants.R_OK | constants.W_OK, 'open it with readonly=on');
   }
   for (const { path, readOnly } of shares) {
@@ -27,11 +27,11 @@ export function checkFiles({ kernel, initrd, firmware, disks, shares }: RunSetti
 
 /** Disk images whose bytes are not the disk's, and archives of images, by how they begin. */
 const CONTAINERS: readonly (readonly [magic: string, name: string, hint: string])[] = [
-  ['QFI\xfb', 'a qcow2 image', 'convert it: qemu-img convert -O raw'],
-  ['KDMV', 'a VMDK image', 'convert it: qemu-img convert -O raw'],
-  ['vhdxfile', 'a VHDX image', 'convert it: qemu-img convert -O raw'],
-  ['conectix', 'a VHD image', 'convert it: qemu-img convert -O raw'],
-  ['<<< ', 'a VDI image', 'convert it: qemu-img convert -O raw'],
+  ['QFI\xfb', 'a qcow2 image', 'add format=qcow2'],
+  ['KDMV', 'a VMDK image', 'add format=vmdk'],
+  ['vhdxfile', 'a VHDX image', 'add format=vhdx'],
+  ['conectix', 'a VHD image', 'add format=vpc'],
+  ['<<< ', 'a VDI image', 'add format=vdi'],
   ['\xfd7zXZ\0', 'compressed with xz', 'decompress it first'],
   ['\x1f\x8b\x08', 'compressed with gzip', 'decompress it first'],
   ['\x28\xb5\x2f\xfd', 'compressed with zstd', 'decompress it first'],

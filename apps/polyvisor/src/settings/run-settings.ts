@@ -4,6 +4,16 @@ import type { SizeLimits } from './size.ts';
 export const MEMORY_LIMITS: SizeLimits = { least: 32 * 2 ** 20, most: 3 * 2 ** 30 };
 export const CPU_LIMIT = 8;
 export const TIERS = ['auto', 'interpreter', 'translator', 'lockstep'] as const;
+/** As the machine knows them, whose code isn't loaded to check an option. */
+export const DISK_FORMATS = [
+  'raw',
+  'qcow2',
+  'qcow',
+  'vdi',
+  'vmdk',
+  'vpc',
+  'vhdx',
+] as const satisfies readonly DiskConfig['format'][];
 export const CONSOLES = ['serial', 'virtio', 'none'] as const;
 /** virtio-mmio slots of the board `riscv-virt`. */
 export const VIRTIO_SLOTS = 8;

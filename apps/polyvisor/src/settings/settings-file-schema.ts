@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { RUN_SETTINGS } from '../cli/run-options.ts';
+import { DISK_FORMATS } from './run-settings.ts';
 
 const help = new Map(RUN_SETTINGS.map((option) => [option.name, option.help]));
 const described = <T extends z.ZodType>(name: string, type: T): T => type.describe(help.get(name) ?? name);
@@ -11,7 +12,7 @@ const disk = z.union([
   z.string(),
   z.strictObject({
     path: z.string(),
-    format: z.enum(['raw']).optional(),
+    format: z.enum(DISK_FORMATS).optional(),
     readonly: onOff.optional(),
     serial: z.string().optional(),
   }),

@@ -163,7 +163,10 @@ describe('structured values', () => {
       { disk: 'a,fromat=raw' },
       '--disk: unknown key: fromat (keys: path, format, readonly, serial); did you mean format?',
     ],
-    [{ disk: 'a,format=qcow2' }, '--disk: unknown disk format: qcow2 (one of raw)'],
+    [
+      { disk: 'a,format=iso' },
+      '--disk: unknown disk format: iso (one of raw, qcow2, qcow, vdi, vmdk, vpc, vhdx)',
+    ],
     [{ disk: 'a,serial=123456789012345678901' }, '--disk: bad disk serial'],
     [{ net: 'tap' }, '--net: unknown network kind: tap (one of user, none)'],
     [{ net: 'user,mac=01:00:00:00:00:01' }, '--net: MAC address is a multicast one'],
@@ -234,14 +237,14 @@ describe('configuration file', () => {
   test('every mistake at once, with line and field', () => {
     expect(
       mistakes(
-        'memroy: 1G\ncpus: 99\nmemory: 12\ndisk:\n  - a.raw\n  - path: b\n    readonyl: true\n  - path: c\n    format: vdi\naccel: kvm\nshare: 5\n',
+        'memroy: 1G\ncpus: 99\nmemory: 12\ndisk:\n  - a.raw\n  - path: b\n    readonyl: true\n  - path: c\n    format: iso\naccel: kvm\nshare: 5\n',
       ),
     ).toEqual([
       '1: memroy: unknown key; did you mean memory?',
       '2: cpus: out of range: 99 (at most 8)',
       '3: memory: size has no unit: 12 (32M to 3G); write 12M or 12G',
       '7: disk[1].readonyl: unknown key; did you mean readonly?',
-      '9: disk[2].format: expected "raw": vdi',
+      '9: disk[2].format: expected one of "raw"|"qcow2"|"qcow"|"vdi"|"vmdk"|"vpc"|"vhdx": iso',
       '10: accel: unknown accelerator: kvm (one of tcg)',
       '11: share: wrong kind of value: 5',
     ]);
@@ -283,9 +286,16 @@ describe('configuration file', () => {
       append: optional(fc.stringMatching(/^[ -~]{0,40}$/)),
       memory: fc.integer({ min: 32, max: 3072 }).map((mib) => mib * 2 ** 20),
       cpus: fc.integer({ min: 1, max: 8 }),
-      disks: fc.array(fc.record({ path, format: fc.constant('raw' as const), readOnly: fc.boolean() }), {
-        maxLength: 3,
-      }),
+      disks: fc.array(
+        fc.record({
+          path,
+          format: fc.constantFrom('raw' as const, 'qcow2' as const),
+          readOnly: fc.boolean(),
+        }),
+        {
+          maxLength: 3,
+        },
+      ),
       shares: fc.array(fc.record({ tag: fc.stringMatching(/^[a-z]{1,9}$/), path, readOnly: fc.boolean() }), {
         maxLength: 2,
       }),

@@ -86,10 +86,17 @@ export async function openDevice(config: DeviceConfig, around: DeviceSurrounding
   }
 }
 
-/** Opens a raw image of this machine as a disk. */
-export async function openLocalDisk({ path, readOnly, serial }: DiskConfig): Promise<BlockBackend> {
-  const { openRawImage } = await import('@polyvisor/block/node');
-  return openRawImage({ path, readOnly, ...(serial === undefined ? {} : { id: serial }) });
+/** Opens an image of this machine as a disk. */
+export async function openLocalDisk(
+  { path, format, readOnly, serial }: DiskConfig,
+  logger: Logger,
+): Promise<BlockBackend> {
+  const id = serial === undefined ? {} : { id: serial };
+  const { NODE_DRIVERS, openRawImage } = await import('@polyvisor/block/node');
+  if (format === 'raw') return openRawImage({ path, readOnly, ...id }, { logger });
+  const { openImage, toBlockBackend } = await import('@polyvisor/block');
+  const image = await openImage(path, { readOnly, format }, { drivers: NODE_DRIVERS, logger });
+  return toBlockBackend(image, id);
 }
 
 async function openNet(

@@ -72,7 +72,7 @@ export async function createDevices(
     serial: config.serial,
     baudBase: map.SERIAL_CLOCK / 16,
     repeatable: config.accel.icount,
-    openDisk: openLocalDisk,
+    openDisk: (disk) => openLocalDisk(disk, config.logger),
   });
   places.forEach(({ kind }, index) => {
     const device = opened[index];
