@@ -123,7 +123,8 @@ class Service implements DeviceServiceHandle {
     const config = deviceConfigOf(spec, this.#hubs, index);
     const baudBase = spec.kind.case === 'serial' ? spec.kind.value.baudBase : 0;
     return openDevice(config, {
-      machine: vm,
+      // Guests learn it by DHCP.
+      machine: (spec.kind.case === 'net' && spec.kind.value.hostname) || vm,
       clock: host.clock,
       logger: this.#logger,
       line: (name) => host.line(name),

@@ -1,6 +1,7 @@
 import { PolyvisorError } from '@polyvisor/contracts';
 import type { Logger } from '@polyvisor/contracts';
 import type { Machine, MachineConfig } from '@polyvisor/machine';
+import { vmName } from '@polyvisor/rpc/channel';
 import type { LogLevel } from '../process/process-setup.ts';
 import { createSplitVm } from './split-vm.ts';
 import type { SplitMode } from './vm-plan.ts';
@@ -29,7 +30,7 @@ export async function createSplitMachine(
 ): Promise<SplitMachine> {
   const { logger, serial, consolePorts } = config;
   const vm = await createSplitVm({
-    vm: config.name,
+    vm: vmName.test(config.name) ? config.name : 'polyvisor',
     plan: planOf(config),
     ...options,
     consoles: [

@@ -101,6 +101,7 @@ const HANG_MS = 30_000;
 const HEAL_MS = 500;
 const START_MS = 30_000;
 const GRACE_MS = 2_000;
+const STOP_MS = 5_000;
 const DRAIN_MS = 2_000;
 
 /**
@@ -323,18 +324,21 @@ class Vm implements SplitVm {
 
   /** Follows the vmm until the machine has ended. */
   async #watch(): Promise<void> {
-    try {
-      for await (const event of messagesOf(this.#vmm.watch({}))) {
-        this.#changed(event);
-        if (event.end === undefined) continue;
-        const { kind, status, message } = event.end;
-        await this.inspect().catch(() => {});
-        await this.#over(endOf(kind, status, message));
-        return;
+    while (!this.#ending && this.#closing === undefined) {
+      try {
+        for await (const event of messagesOf(this.#vmm.watch({}))) {
+          this.#changed(event);
+          if (event.end === undefined) continue;
+          const { kind, status, message } = event.end;
+          await this.inspect().catch(() => {});
+          await this.#over(endOf(kind, status, message));
+          return;
+        }
+      } catch (error) {
+        // A dead vmm is told of by its exit; one that lives is watched again.
+        this.#options.logger.debug({ err: error }, 'the vmm is not watched for now');
       }
-    } catch (error) {
-      // A dead vmm is told of by its exit.
-      this.#options.logger.debug({ err: error }, 'the vmm is not watched any more');
+      await new Promise((resolve) => setTimeout(resolve, HEAL_MS).unref());
     }
   }
 
@@ -471,7 +475,7 @@ class Vm implements SplitVm {
   async stop(): Promise<void> {
     if (this.#ending) return;
     try {
-      await this.#vmm.stop({}, { deadlineMs: GRACE_MS });
+      await this.#vmm.stop({}, { deadlineMs: STOP_MS });
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'the vmm does not stop by itself');
     }
