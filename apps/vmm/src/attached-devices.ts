@@ -202,7 +202,8 @@ export class AttachedDevices implements DeviceSource {
         mode: place?.bundle.mode ?? 'unspecified',
         endpoint: place?.bundle.endpoint ?? '',
         epoch: group?.epoch ?? 0,
-        connected: place !== undefined && (group === undefined || group.status.kind === 'attached'),
+        // One that waits for its disks is there.
+        connected: place !== undefined && group?.status.kind !== 'away',
         inFlight: group?.inFlight ?? 0,
       };
     });
