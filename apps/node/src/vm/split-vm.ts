@@ -14,6 +14,7 @@ import { probeOverlay } from '@polyvisor/shared-memory';
 import type { LogLevel, ProcessRole } from '../process/process-setup.ts';
 import { processRoles } from '../process/process-setup.ts';
 import type { ConsoleBridge } from './console-bridge.ts';
+import { backingFilesOf } from './backing-files.ts';
 import { bridgeConsole } from './console-bridge.ts';
 import { createRestartPacer } from './restart-pacer.ts';
 import type { SharedParts } from './shared-parts.ts';
@@ -147,7 +148,7 @@ class Vm implements SplitVm {
   readonly #folder: VmFolder;
   readonly #user: UserPreparation | undefined;
   readonly #plan: VmPlan;
-  readonly #policies: VmPolicies | undefined;
+  #policies: VmPolicies | undefined;
   readonly #bridges: readonly ConsoleBridge[];
   readonly #seats: ReadonlyMap<ProcessRole, Seat>;
   readonly #capabilityKey = generateKeyPairSync('ed25519')
@@ -177,10 +178,6 @@ class Vm implements SplitVm {
     if (this.#user?.user === undefined) logger.info({ vm, reason: this.#user?.reason ?? '' }, 'no own user');
     const plan = this.#user?.plan ?? options.plan;
     this.#plan = plan;
-    const user = this.#user?.user;
-    const script = command.at(-1) ?? '';
-    const policies = { plan, folder: this.#folder, script, ...(user === undefined ? {} : { user }) };
-    this.#policies = confine ? createVmPolicies(policies) : undefined;
     this.#bridges = options.consoles.map(({ device, port, backend }) => bridgeConsole(device, port, backend));
     const roles: ProcessRole[] = plan.disks.length === 0 ? ['devices', 'cpu'] : ['block', 'devices', 'cpu'];
     this.#seats = new Map(roles.map((role) => [role, emptySeat(role)]));
@@ -189,6 +186,7 @@ class Vm implements SplitVm {
   async open(): Promise<void> {
     const { vm } = this.#options;
     const plan = this.#plan;
+    if (this.#options.confine) this.#policies = await this.#createPolicies();
     if (this.mode === 'shared') this.#shared = createSharedParts(vm, plan);
     for (const role of this.#seats.keys()) this.#start(role);
     const block = this.#openVolumes();
@@ -200,6 +198,17 @@ class Vm implements SplitVm {
       for (const seat of this.#seats.values()) void this.#check(seat);
     }, HEALTH_MS);
     this.#health.unref();
+  }
+
+  async #createPolicies(): Promise<VmPolicies> {
+    const user = this.#user?.user;
+    return createVmPolicies({
+      plan: this.#plan,
+      folder: this.#folder,
+      script: this.#options.command.at(-1) ?? '',
+      backingFiles: await backingFilesOf(this.#plan.disks),
+      ...(user === undefined ? {} : { user }),
+    });
   }
 
   #start(role: ProcessRole): SupervisedProcess {
