@@ -5,6 +5,7 @@ import { openQcow } from '../../src/qcow/open-qcow.ts';
 import { contextOf, createIn, KeptNode, openIn } from './images.ts';
 import type { Values } from './images.ts';
 import { randomFrom } from './random.ts';
+import { peakMemoryMib } from '../memory/peak-memory.ts';
 
 /** An image whose tables are mutated, and where they lie. */
 interface Seed {
@@ -166,6 +167,6 @@ export async function fuzzQcow(runs: number, name: string): Promise<number> {
 if (process.argv[1] === import.meta.filename) {
   const runs = Number(process.argv[2] ?? 1_000_000);
   const opened = await fuzzQcow(runs, process.argv[3] ?? 'fuzz');
-  const mib = Math.round(process.resourceUsage().maxRSS / 1024);
+  const mib = peakMemoryMib();
   process.stdout.write(`${runs} images, ${opened} of them opened, at most ${mib} MiB of memory\n`);
 }
