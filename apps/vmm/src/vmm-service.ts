@@ -64,7 +64,7 @@ export function createVmmService(options: VmmServiceOptions): VmmServiceHandle {
   return new Vmm(options);
 }
 
-/** How many words of a section's message leave in one go. */
+/** Calls of Watch at a time. */
 const WATCHERS_LIMIT = 64;
 
 class Vmm implements VmmServiceHandle {
