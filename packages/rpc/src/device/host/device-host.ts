@@ -15,7 +15,7 @@ import type { SharedHostSide } from '../shared/inherited.ts';
 import type { MailboxDevice } from '../shared/mailbox-server.ts';
 import { serveMailboxes } from '../shared/mailbox-server.ts';
 import { canWalk, HostedWalker } from './hosted-walker.ts';
-import type { HostedVirtioModel } from './hosted-virtio.ts';
+import type { HostedVirtioModel } from './hosted-model.ts';
 import { HostedVirtio } from './hosted-virtio.ts';
 
 /**

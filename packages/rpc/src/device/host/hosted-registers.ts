@@ -5,6 +5,7 @@ import { LEVELS_AT } from '../shared/layout.ts';
 import type { MailboxDevice } from '../shared/mailbox-server.ts';
 import { StateRecord } from '../shared/state-record.ts';
 import type { HostedDevice, HostLink } from './host-link.ts';
+import { refuse } from './hosted-model.ts';
 
 /** The interrupt line of a device whose interrupt controller is elsewhere. Made before the device. */
 export class HostedLine implements InterruptLine {
@@ -171,7 +172,7 @@ export class HostedRegisters implements HostedDevice, MailboxDevice {
         this.#flush();
         this.#link.send({ case: 'done', value: { request, section: this.#device.save() } });
       })
-      .catch((error: unknown) => this.#refuse(request, error));
+      .catch((error: unknown) => refuse(this.#link, request, error));
   }
 
   #load(request: number, section: StateSection | undefined): void {
@@ -183,14 +184,8 @@ export class HostedRegisters implements HostedDevice, MailboxDevice {
       this.#plan();
       this.#link.send({ case: 'done', value: { request } });
     } catch (error) {
-      this.#refuse(request, error);
+      refuse(this.#link, request, error);
     }
-  }
-
-  #refuse(request: number, error: unknown): void {
-    const code = error instanceof PolyvisorError ? error.code : 'internal';
-    const message = error instanceof Error ? error.message : String(error);
-    this.#link.send({ case: 'done', value: { request, failure: { code, message } } });
   }
 
   async restart(): Promise<void> {
