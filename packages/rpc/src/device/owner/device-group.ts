@@ -24,7 +24,7 @@ import type { RegisterProxy } from './register-proxy.ts';
 import { createRegisterProxy } from './register-proxy.ts';
 import type { SharedOwnerSide } from '../shared/inherited.ts';
 import { WALKED_ENTRIES, WALKED_QUEUES, WALKERS } from '../shared/layout.ts';
-import type { VirtioProxy } from './virtio-proxy.ts';
+import type { VirtioProxy } from './remote-model.ts';
 import { createVirtioProxy } from './virtio-proxy.ts';
 import type { WalkingProxy } from './walking-proxy.ts';
 import { createWalkingProxy } from './walking-proxy.ts';

@@ -1,24 +1,16 @@
-import type { Logger, StateSection } from '@polyvisor/contracts';
+import type { Logger } from '@polyvisor/contracts';
 import type {
   AttachResponse,
   Completion,
   Completions,
-  Done,
   QueueElementInput,
   VirtioDescription,
 } from '@polyvisor/proto/service/device';
-import type { QueueElement, QueueState, VirtioBackend, VirtioHost } from '@polyvisor/virtio';
+import type { QueueElement } from '@polyvisor/virtio';
 import { BATCH_BYTES, ELEMENT_BYTES_LIMIT } from '../protocol.ts';
-import type { GroupLink, RemoteDevice } from './group-link.ts';
-import { sectionOf } from './group-link.ts';
-import { RemoteState } from './remote-state.ts';
-
-/** A virtio device model that is elsewhere, behind the transport that is here. */
-export interface VirtioProxy extends VirtioBackend, RemoteDevice {
-  /** The machine was reset. */
-  powerOn(): void;
-  resize(columns: number, rows: number): void;
-}
+import type { GroupLink } from './group-link.ts';
+import type { VirtioProxy } from './remote-model.ts';
+import { RemoteModel } from './remote-model.ts';
 
 interface InFlight {
   readonly queue: number;
@@ -37,80 +29,28 @@ export function createVirtioProxy(
   return new Proxy(index, name, description, link, logger);
 }
 
-class Proxy implements VirtioProxy {
-  readonly name: string;
-  readonly deviceId: number;
-  readonly features: bigint;
-  readonly queueSizes: readonly number[];
-  readonly config: Uint8Array;
-  readonly #index: number;
-  readonly #writable: boolean;
-  readonly #link: GroupLink;
+class Proxy extends RemoteModel {
   readonly #logger: Logger;
-  readonly #state: RemoteState;
   /** In the order in which they were taken. */
   readonly #inFlight = new Map<number, InFlight>();
   readonly #together: QueueElement[] = [];
   readonly #written: number[] = [];
   #nextId = 1;
-  #host: VirtioHost | undefined;
-  #features: bigint | undefined;
   /** Elements were left in their queues for want of room. */
   #leftOver = false;
 
   constructor(index: number, name: string, description: VirtioDescription, link: GroupLink, logger: Logger) {
-    this.#index = index;
-    this.name = name;
-    this.deviceId = description.deviceId;
-    this.features = (BigInt(description.featuresHigh) << 32n) | BigInt(description.featuresLow);
-    this.queueSizes = description.queueSizes;
-    this.config = description.config.slice();
-    this.#writable = description.configWritable;
-    this.#link = link;
+    super(index, name, description, link);
     this.#logger = logger;
-    this.#state = new RemoteState(index, name, link, () => this.#takeBack());
   }
 
   get inFlight(): number {
     return this.#inFlight.size;
   }
 
-  connect(host: VirtioHost): void {
-    this.#host = host;
-  }
-
-  activate(features: bigint): void {
-    this.#features = features;
-    this.#sendActivate(features);
-  }
-
-  #sendActivate(features: bigint): void {
-    this.#link.send({
-      case: 'activate',
-      value: {
-        device: this.#index,
-        featuresLow: Number(features & 0xffff_ffffn),
-        featuresHigh: Number(features >> 32n),
-        queues: (this.#host?.setups() ?? []).flatMap((setup, index) =>
-          setup === undefined ? [] : [queueSetup(index, setup)],
-        ),
-      },
-    });
-  }
-
-  writeConfig(offset: number, width: number, value: number): void {
-    if (!this.#writable) return;
-    // The driver may read it back before the device has answered.
-    for (let byte = 0; byte < width; byte++) this.config[offset + byte] = (value >>> (8 * byte)) & 0xff;
-    this.#link.send({
-      case: 'writeConfig',
-      value: { device: this.#index, offset, width, value: value >>> 0 },
-    });
-  }
-
   notify(index: number): void {
-    if (this.#features === undefined || this.#state.quiesced || !this.#link.attached) return;
-    const queue = this.#host?.queue(index);
+    if (this.active === undefined || this.state.quiesced || !this.link.attached) return;
+    const queue = this.host?.queue(index);
     if (queue === undefined) return;
     let batch: QueueElementInput[] = [];
     let batchBytes = 0;
@@ -129,7 +69,7 @@ class Proxy implements VirtioProxy {
         queue.fail('request');
         return;
       }
-      if (!this.#link.take(bytes)) {
+      if (!this.link.take(bytes)) {
         queue.undoPop(element);
         this.#leftOver = true;
         this.#send(index, batch);
@@ -146,46 +86,32 @@ class Proxy implements VirtioProxy {
       batchBytes = 0;
     }
     this.#send(index, batch);
-    this.#host?.again(index);
+    this.host?.again(index);
   }
 
   #send(queue: number, elements: QueueElementInput[]): void {
     if (elements.length === 0) return;
-    this.#link.send({ case: 'elements', value: { device: this.#index, queue, elements } });
+    this.link.send({ case: 'elements', value: { device: this.index, queue, elements } });
   }
 
-  receive(message: AttachResponse['message']): void {
-    switch (message.case) {
-      case 'completions':
-        this.#complete(message.value);
-        break;
-      case 'configChanged':
-        this.#configChanged(message.value.config);
-        break;
-      case 'record':
-        if (message.value.section !== undefined) this.#state.record(sectionOf(message.value.section));
-        break;
-      case 'violated':
-        this.#host?.violated(message.value.queue, 'request');
-        break;
-      default:
-        this.#link.broken(`${message.case} for a virtio device`);
-    }
+  protected other(message: AttachResponse['message']): void {
+    if (message.case === 'completions') this.#complete(message.value);
+    else this.link.broken(`${message.case} for a virtio device`);
   }
 
   #complete({ queue: index, completions }: Completions): void {
-    const queue = this.#host?.queue(index);
+    const queue = this.host?.queue(index);
     let count = 0;
     for (const completion of completions) {
       const entry = this.#inFlight.get(completion.id);
       // What was under way before a reset may still be answered.
       if (entry === undefined) continue;
       if (entry.queue !== index || !fits(completion, entry.element)) {
-        this.#link.broken('completion that does not fit its element');
+        this.link.broken('completion that does not fit its element');
         return;
       }
       this.#inFlight.delete(completion.id);
-      this.#link.give(entry.bytes);
+      this.link.give(entry.bytes);
       if (completion.failed) {
         queue?.fail('request');
         continue;
@@ -201,86 +127,35 @@ class Proxy implements VirtioProxy {
     queue.signal();
   }
 
-  #configChanged(config: Uint8Array): void {
-    if (config.length !== this.config.length) this.#link.broken('configuration of another size');
-    else if (config.some((byte, index) => byte !== this.config[index])) {
-      this.config.set(config);
-      this.#host?.configChanged();
-    }
-  }
-
   drained(): void {
     if (!this.#leftOver) return;
     this.#leftOver = false;
-    this.#notifyAll();
+    for (let index = 0; index < this.queueSizes.length; index++) this.host?.again(index);
   }
 
-  #notifyAll(): void {
-    for (let index = 0; index < this.queueSizes.length; index++) this.#host?.again(index);
-  }
-
-  /** Quiesced: what the device host hasn't completed by then it hasn't begun. Last taken, first given back. */
-  #takeBack(): void {
+  /** What the device host hasn't completed by now it hasn't begun. Last taken, first given back. */
+  protected standing(): void {
     const entries = [...this.#inFlight.values()].reverse();
-    this.#forget();
-    for (const { queue, element } of entries) this.#host?.queue(queue)?.undoPop(element);
+    this.forget();
+    for (const { queue, element } of entries) this.host?.queue(queue)?.undoPop(element);
   }
 
-  #forget(): void {
-    for (const { bytes } of this.#inFlight.values()) this.#link.give(bytes);
+  protected forget(): number {
+    for (const { bytes } of this.#inFlight.values()) this.link.give(bytes);
     this.#inFlight.clear();
+    return 0;
   }
 
-  reset(): void {
-    this.#reset(false);
-  }
-
-  powerOn(): void {
-    this.#reset(true);
-  }
-
-  #reset(powerOn: boolean): void {
-    this.#features = undefined;
-    this.#forget();
-    this.#state.forget();
-    this.#link.send({ case: 'reset', value: { device: this.#index, powerOn } });
-  }
-
-  save(): StateSection {
-    return this.#state.save();
-  }
-
-  load(section: StateSection): void {
-    this.#state.load(section);
-  }
-
-  quiesce(): Promise<void> {
-    return this.#state.quiesce();
-  }
-
-  resume(): void {
-    this.#state.resume();
-  }
-
-  restore(): void {
-    this.#state.restore();
-    if (this.#features !== undefined) this.#sendActivate(this.#features);
+  protected restoreQueues(): void {
     // Dead elements belong to queues that were reset meanwhile.
     for (const [id, { queue, element }] of this.#inFlight) {
       if (element.live) this.#send(queue, [messageOf(id, element, true)]);
     }
-    this.#state.restoreQuiesce();
-    this.#notifyAll();
   }
 
-  resize(columns: number, rows: number): void {
-    this.#link.send({ case: 'resize', value: { device: this.#index, columns, rows } });
-  }
-
-  close(): Promise<void> {
-    this.#forget();
-    this.#host = undefined;
-    return Promise.resolve();
+  override close(): Promise<void> {
+    this.forget();
+    return super.close();
   }
 }
 
@@ -296,20 +171,4 @@ function fits({ written, data, offset, tail, tailOffset }: Completion, { writabl
     offset + data.length <= writable.bytes &&
     tailOffset + tail.length <= writable.bytes
   );
-}
-
-/** A queue as a device host is told of it. */
-export function queueSetup(
-  index: number,
-  { size, descriptors, driver, device, nextAvail, nextUsed }: QueueState,
-): NonNullable<Done['queues']>[number] {
-  return {
-    index,
-    size,
-    descriptors: Math.max(descriptors, 0),
-    driver: Math.max(driver, 0),
-    device: Math.max(device, 0),
-    nextAvail,
-    nextUsed,
-  };
 }

@@ -1,13 +1,10 @@
-import type { StateSection } from '@polyvisor/contracts';
 import type { AttachResponse, Done, VirtioDescription } from '@polyvisor/proto/service/device';
-import type { QueuePosition, VirtioHost } from '@polyvisor/virtio';
+import type { QueuePosition } from '@polyvisor/virtio';
 import { InFlightRecord } from '../shared/in-flight.ts';
 import { doorbellAt, recordAt } from '../shared/layout.ts';
 import type { GroupLink } from './group-link.ts';
-import { sectionOf } from './group-link.ts';
-import { RemoteState } from './remote-state.ts';
-import type { VirtioProxy } from './virtio-proxy.ts';
-import { queueSetup } from './virtio-proxy.ts';
+import type { VirtioProxy } from './remote-model.ts';
+import { RemoteModel } from './remote-model.ts';
 
 /** What the owner shares with its device host besides memory. */
 export interface SharedRings {
@@ -34,23 +31,12 @@ export function createWalkingProxy(
   return new Proxy(index, walker, name, description, link, rings);
 }
 
-class Proxy implements WalkingProxy {
-  readonly name: string;
-  readonly deviceId: number;
-  readonly features: bigint;
-  readonly queueSizes: readonly number[];
-  readonly config: Uint8Array;
+class Proxy extends RemoteModel implements WalkingProxy {
   readonly walksQueues = true;
-  readonly #index: number;
   readonly #walker: number;
-  readonly #writable: boolean;
-  readonly #link: GroupLink;
   readonly #rings: SharedRings;
-  readonly #state: RemoteState;
   readonly #records: readonly InFlightRecord[];
   #positions: (QueuePosition | undefined)[] = [];
-  #host: VirtioHost | undefined;
-  #features: bigint | undefined;
   /** A reset that the device host hasn't answered. */
   #settling: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
@@ -62,63 +48,31 @@ class Proxy implements WalkingProxy {
     link: GroupLink,
     rings: SharedRings,
   ) {
-    this.#index = index;
+    super(index, name, description, link);
     this.#walker = walker;
-    this.name = name;
-    this.deviceId = description.deviceId;
-    this.features = (BigInt(description.featuresHigh) << 32n) | BigInt(description.featuresLow);
-    this.queueSizes = description.queueSizes;
-    this.config = description.config.slice();
-    this.#writable = description.configWritable;
-    this.#link = link;
     this.#rings = rings;
     this.#records = description.queueSizes.map(
       (_, queue) => new InFlightRecord(rings.words, recordAt(walker, queue)),
     );
+    this.#clearRecords();
+  }
+
+  #clearRecords(): void {
     for (const record of this.#records) record.clear();
-    this.#state = new RemoteState(index, name, link, (done) => this.#takePositions(done));
   }
 
   get inFlight(): number {
-    if (this.#features === undefined) return 0;
+    if (this.active === undefined) return 0;
     return this.#records.reduce(
       (sum, record, queue) => sum + record.count(this.queueSizes[queue] as number),
       0,
     );
   }
 
-  connect(host: VirtioHost): void {
-    this.#host = host;
-  }
-
-  activate(features: bigint): void {
-    this.#features = features;
+  override activate(features: bigint): void {
     this.#positions = [];
-    for (const record of this.#records) record.clear();
-    this.#sendActivate(features);
-  }
-
-  #sendActivate(features: bigint): void {
-    this.#link.send({
-      case: 'activate',
-      value: {
-        device: this.#index,
-        featuresLow: Number(features & 0xffff_ffffn),
-        featuresHigh: Number(features >> 32n),
-        queues: (this.#host?.setups() ?? []).flatMap((setup, index) =>
-          setup === undefined ? [] : [queueSetup(index, setup)],
-        ),
-      },
-    });
-  }
-
-  writeConfig(offset: number, width: number, value: number): void {
-    if (!this.#writable) return;
-    for (let byte = 0; byte < width; byte++) this.config[offset + byte] = (value >>> (8 * byte)) & 0xff;
-    this.#link.send({
-      case: 'writeConfig',
-      value: { device: this.#index, offset, width, value: value >>> 0 },
-    });
+    this.#clearRecords();
+    super.activate(features);
   }
 
   notify(index: number): void {
@@ -127,74 +81,36 @@ class Proxy implements WalkingProxy {
   }
 
   usedBuffers(): void {
-    if (this.#features !== undefined) this.#host?.usedBuffers();
+    if (this.active !== undefined) this.host?.usedBuffers();
   }
 
   positions(): readonly (QueuePosition | undefined)[] {
     return this.#positions;
   }
 
-  #takePositions({ queues }: Done): void {
+  protected standing({ queues }: Done): void {
     this.#positions = [];
     for (const { index, nextAvail, nextUsed } of queues) {
       if (index < this.queueSizes.length) this.#positions[index] = { nextAvail, nextUsed };
     }
   }
 
-  receive(message: AttachResponse['message']): void {
-    switch (message.case) {
-      case 'configChanged':
-        this.#configChanged(message.value.config);
-        break;
-      case 'record':
-        if (message.value.section !== undefined) this.#state.record(sectionOf(message.value.section));
-        break;
-      case 'violated':
-        this.#host?.violated(message.value.queue, 'request');
-        break;
-      default:
-        this.#link.broken(`${message.case} for a device that walks its queues`);
-    }
-  }
-
-  #configChanged(config: Uint8Array): void {
-    if (config.length !== this.config.length) this.#link.broken('configuration of another size');
-    else if (config.some((byte, index) => byte !== this.config[index])) {
-      this.config.set(config);
-      this.#host?.configChanged();
-    }
+  protected other(message: AttachResponse['message']): void {
+    this.link.broken(`${message.case} for a device that walks its queues`);
   }
 
   drained(): void {}
 
-  reset(): void {
-    this.#reset(false);
-  }
-
-  powerOn(): void {
-    this.#reset(true);
-  }
-
-  #reset(powerOn: boolean): void {
-    const wasActive = this.#features !== undefined;
-    this.#features = undefined;
+  protected forget(wasActive: boolean): number {
     this.#positions = [];
-    this.#state.forget();
-    if (wasActive && this.#settling === undefined) {
-      this.#settling = Promise.withResolvers<void>();
-    }
-    this.#sendReset(powerOn);
-  }
-
-  #sendReset(powerOn: boolean): void {
-    const request = this.#link.ask(this.#index, () => this.#settled());
-    this.#link.send({ case: 'reset', value: { device: this.#index, powerOn, request } });
+    if (wasActive) this.#settling ??= Promise.withResolvers<void>();
+    return this.link.ask(this.index, () => this.#settled());
   }
 
   #settled(): void {
     const settling = this.#settling;
     this.#settling = undefined;
-    if (this.#features === undefined) for (const record of this.#records) record.clear();
+    if (this.active === undefined) this.#clearRecords();
     settling?.resolve();
   }
 
@@ -202,36 +118,13 @@ class Proxy implements WalkingProxy {
     return this.#settling?.promise;
   }
 
-  save(): StateSection {
-    return this.#state.save();
-  }
-
-  load(section: StateSection): void {
-    this.#state.load(section);
-  }
-
-  quiesce(): Promise<void> {
-    return this.#state.quiesce();
-  }
-
-  resume(): void {
-    this.#state.resume();
-  }
-
-  restore(): void {
+  override restore(): void {
     // A device host that has just come up is in power-on state, and touches no memory.
     this.#settled();
-    this.#state.restore();
-    if (this.#features !== undefined) this.#sendActivate(this.#features);
-    this.#state.restoreQuiesce();
+    super.restore();
   }
 
-  resize(columns: number, rows: number): void {
-    this.#link.send({ case: 'resize', value: { device: this.#index, columns, rows } });
-  }
-
-  close(): Promise<void> {
-    this.#host = undefined;
-    return Promise.resolve();
+  protected restoreQueues(): void {
+    // What is in flight is on record, where the device host finds it.
   }
 }
