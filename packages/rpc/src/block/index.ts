@@ -1,7 +1,7 @@
 export type { BlockClientStream, BlockServerStream } from './block-stream.ts';
 export { createEpochs } from './client/epochs.ts';
 export { openRemoteDisk } from './client/remote-disk.ts';
-export type { ErrorPolicy, RemoteDisk, RemoteDiskOptions } from './client/remote-disk.ts';
+export type { ErrorPolicy, RemoteDisk, RemoteDiskOptions } from './client/remote-disk-options.ts';
 export { RemoteNode } from './client/remote-node.ts';
 export {
   BLOCK_PROTOCOL_VERSION,

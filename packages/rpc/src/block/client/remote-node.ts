@@ -1,7 +1,7 @@
 import type { BlockLimits, BlockNode, Extent, IoOptions, WriteOptions, ZeroOptions } from '@polyvisor/block';
 import { PolyvisorError } from '@polyvisor/contracts';
 import { OPERATION_BYTES_LIMIT, SECTOR_BYTES } from '../protocol.ts';
-import type { RemoteDisk } from './remote-disk.ts';
+import type { RemoteDisk } from './remote-disk-options.ts';
 
 /** A disk of a block host as a node of a block graph, with which it is closed. */
 export class RemoteNode implements BlockNode {
