@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { PolyvisorError } from '@polyvisor/contracts';
@@ -6,6 +6,7 @@ import type { CertificateFiles } from '@polyvisor/rpc/certificates';
 import type { OptionValues } from '../cli/command-spec.ts';
 import { optionText } from '../cli/option-text.ts';
 import { hostReason } from '../settings/host-reason.ts';
+import { readNamedFile } from './read-named-file.ts';
 
 /** Names in an authority's folder; what is issued has ca.pem, cert.pem and key.pem. */
 export const AUTHORITY_CERTIFICATE = 'ca.pem';
@@ -33,21 +34,9 @@ export function daysOf(options: OptionValues, otherwise: number): number {
 
 /** @throws PolyvisorError `not-found`, `permission`. */
 export function readAuthority(folder: string): CertificateFiles {
-  const read = (name: string): string => {
-    const path = join(folder, name);
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (cause) {
-      const code = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'not-found' : 'permission';
-      throw new PolyvisorError(code, {
-        what: "can't read the certificate authority",
-        which: path,
-        limit: hostReason(cause),
-        hint: 'make one with: polyvisor certs init',
-        cause,
-      });
-    }
-  };
+  const hint = 'make one with: polyvisor certs init';
+  const read = (name: string): string =>
+    readNamedFile(folder, name, "can't read the certificate authority", hint);
   return { certificate: read(AUTHORITY_CERTIFICATE), key: read(AUTHORITY_KEY) };
 }
 
